@@ -1,0 +1,113 @@
+//! A read-only folder of files: on disk, mapped into memory, or built into the program.
+
+use std::fs::File;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use super::FileFault;
+use crate::Result;
+
+/// A folder of files that are read by name ("config.json", "1_Pooling/config.json").
+#[derive(Clone, Debug)]
+pub enum Folder {
+    /// A folder on disk.
+    Disk(PathBuf),
+    /// Files built into the program.
+    Builtin {
+        /// How error messages call the folder.
+        name: &'static str,
+        /// Name and content of each file.
+        files: &'static [(&'static str, &'static [u8])],
+    },
+}
+
+/// The bytes of one file.
+#[derive(Debug)]
+pub enum Bytes {
+    /// Mapped from disk.
+    Mapped(memmap2::Mmap),
+    /// Built into the program.
+    Builtin(&'static [u8]),
+    /// An empty file, which cannot be mapped.
+    Empty,
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Builtin(bytes) => bytes,
+            Self::Empty => &[],
+        }
+    }
+}
+
+impl Folder {
+    /// How messages call the file `name` of this folder.
+    #[must_use]
+    pub fn label(&self, name: &str) -> String {
+        match self {
+            Self::Disk(path) => path.join(name).display().to_string(),
+            Self::Builtin { name: folder, .. } => format!("{folder}/{name}"),
+        }
+    }
+
+    /// Whether the folder has a file of that name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Disk(path) => path.join(name).is_file(),
+            Self::Builtin { files, .. } => files.iter().any(|(n, _)| *n == name),
+        }
+    }
+
+    /// The bytes of the file `name`.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be read.
+    pub fn read(&self, name: &str) -> Result<Bytes> {
+        match self {
+            Self::Disk(path) => map(&path.join(name)),
+            Self::Builtin { files, .. } => match files.iter().find(|(n, _)| *n == name) {
+                Some((_, bytes)) => Ok(Bytes::Builtin(bytes)),
+                None => Err(FileFault::content(self.label(name), "no such file").into()),
+            },
+        }
+    }
+
+    /// The file `name` as UTF-8 text.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; text that is not UTF-8, with the byte where it stops being so.
+    pub fn text(&self, name: &str) -> Result<String> {
+        let bytes = self.read(name)?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(e) => {
+                Err(FileFault::content(self.label(name), format!("not UTF-8 at byte {}", e.valid_up_to())).into())
+            }
+        }
+    }
+}
+
+/// Maps a file into memory.
+///
+/// # Errors
+/// The file is missing or cannot be read.
+pub fn map(path: &Path) -> Result<Bytes> {
+    let file = File::open(path).map_err(FileFault::io("open", path))?;
+    let meta = file.metadata().map_err(FileFault::io("read", path))?;
+    if !meta.is_file() {
+        return Err(FileFault::content(path.display(), "not a file").into());
+    }
+    if meta.len() == 0 {
+        return Ok(Bytes::Empty);
+    }
+    // SAFETY: the map is read-only and private to this process; as with every memory-mapped reader, a file that another program
+    // truncates while it is mapped is outside what can be defended against. Fetched files are renamed into place, never rewritten.
+    #[allow(unsafe_code)]
+    let map = unsafe { memmap2::Mmap::map(&file) };
+    Ok(Bytes::Mapped(map.map_err(FileFault::io("map", path))?))
+}

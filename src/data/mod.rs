@@ -1,0 +1,9 @@
+//! Data on disk: folders of files, digests, whole-or-nothing writing, and the formats that the program reads and writes.
+
+pub mod atomic;
+pub mod digest;
+mod fault;
+pub mod folder;
+pub mod tensors;
+
+pub(crate) use fault::FileFault;

@@ -1,0 +1,24 @@
+//! Snellen: the eye chart for cross-lingual retrieval.
+//!
+//! A published claim goes in; out comes, cell by cell, whether the published number holds, with the same bits on every
+//! machine. The floors of the house, each importing only those below it:
+//!
+//! | floor | module | job |
+//! |---|---|---|
+//! | 5 | [`report`] | verdict tables for people and machines |
+//! | 4 | [`claim`] | published cells, recipes, verdicts |
+//! | 3 | [`task`] | data → queries, corpus, judgements → cells |
+//! | 2 | [`retrieval`], [`metric`], [`encoder`] | rankings, measures, embeddings |
+//! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |
+
+pub mod claim;
+pub mod data;
+pub mod encoder;
+mod error;
+pub mod kernel;
+pub mod metric;
+pub mod report;
+pub mod retrieval;
+pub mod task;
+
+pub use error::{Error, Result};

@@ -1,0 +1,5 @@
+//! Tasks: data → queries, corpus, judgements → cells.
+
+mod key;
+
+pub use key::Key;
