@@ -1,1 +1,22 @@
-//! (floor)
+//! Encoders: a Hugging Face folder in, embeddings out, under the arithmetic contract.
+//!
+//! [`Model`] is a folder whose configuration was read; its tokeniser and weights are loaded when they are first needed. [`Recipe`] says how
+//! texts become embeddings. [`Cache`] keeps what was computed.
+
+mod bert;
+mod cache;
+mod config;
+mod fault;
+mod model;
+mod pooling;
+mod tokens;
+mod weights;
+
+pub use cache::Cache;
+pub use config::{Activation, Architecture, Config};
+pub use model::{Model, Recipe};
+pub use pooling::Pooling;
+pub use tokens::Tokens;
+pub use weights::{TensorInfo, Weights};
+
+pub(crate) use fault::EncoderFault;

@@ -1,1 +1,22 @@
-//! (floor)
+//! The arithmetic contract, version 1.
+//!
+//! [`reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
+//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations. [`isa`] chooses, at run time, for which
+//! instruction set their loops were compiled; the choice cannot change a result.
+
+pub mod isa;
+pub mod math;
+pub mod product;
+pub mod reference;
+pub mod rows;
+
+/// The version of the contract. Changing any bit of any result bumps it.
+pub const ARITH: u32 = 1;
+
+/// A value that is not finite turned up where the contract has no meaning for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {row} has a value that is not finite")]
+pub struct NotFinite {
+    /// The row, counted from 0.
+    pub row: usize,
+}

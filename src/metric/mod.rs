@@ -1,1 +1,5 @@
-//! (floor)
+//! Measures, in f64 and in a fixed order.
+
+mod bitext;
+
+pub use bitext::{Bitext, bitext};

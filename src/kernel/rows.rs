@@ -1,0 +1,173 @@
+//! Row operations: sums in 32 lanes, LayerNorm, softmax, activations, normalisation. Bit-equal to [`super::reference`].
+
+use super::isa::compiled_for_each_isa;
+use super::reference;
+
+/// Lanes of a row sum.
+const LANES: usize = 32;
+
+/// The sum of f(x) over a row, in 32 lanes that are folded 16, 8, 4, 2, 1.
+#[inline(always)]
+fn lane_sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += f(*x);
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += f(*x);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        let (low, high) = lanes.split_at_mut(width);
+        for (l, h) in low.iter_mut().zip(high) {
+            *l += *h;
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The maximum of a row of numbers that are not NaN, in lanes: maxima are free of order.
+#[inline(always)]
+fn lane_max(row: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = if *x > *lane { *x } else { *lane };
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = if *x > *lane { *x } else { *lane };
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+compiled_for_each_isa! {
+    /// The sum of a row: [`reference::sum`].
+    pub fn sum(row: &[f32]) -> f32 {
+        lane_sum(row, |x| x)
+    }
+
+    /// LayerNorm of each row of `matrix`, whose rows are as long as `weight`: [`reference::layer_norm`].
+    pub fn layer_norm(matrix: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+        let n = weight.len() as f32;
+        for row in matrix.chunks_exact_mut(weight.len()) {
+            let mean = lane_sum(row, |x| x) / n;
+            let variance = lane_sum(row, |x| (x - mean) * (x - mean)) / n;
+            let deviation = (variance + epsilon).sqrt();
+            for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
+                *x = ((*x - mean) / deviation) * w + b;
+            }
+        }
+    }
+
+    /// Softmax of each row of `matrix`, rows of `width` numbers, each first divided by `divisor`: [`reference::softmax`].
+    pub fn softmax(matrix: &mut [f32], width: usize, divisor: f32) {
+        for row in matrix.chunks_exact_mut(width) {
+            row.iter_mut().for_each(|x| *x /= divisor);
+            let largest = lane_max(row);
+            row.iter_mut().for_each(|x| *x = super::math::exp(*x - largest));
+            let total = lane_sum(row, |x| x);
+            row.iter_mut().for_each(|x| *x /= total);
+        }
+    }
+
+    /// [`reference::gelu`] of every number.
+    pub fn gelu(values: &mut [f32]) {
+        values.iter_mut().for_each(|x| *x = reference::gelu(*x));
+    }
+
+    /// [`reference::gelu_new`] of every number.
+    pub fn gelu_new(values: &mut [f32]) {
+        values.iter_mut().for_each(|x| *x = reference::gelu_new(*x));
+    }
+
+    /// [`reference::relu`] of every number.
+    pub fn relu(values: &mut [f32]) {
+        values.iter_mut().for_each(|x| *x = reference::relu(*x));
+    }
+
+    /// Adds `other` to `values`, number by number.
+    pub fn add(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(x, y)| *x += y);
+    }
+
+    /// Divides a row by its L2 norm: [`reference::normalize`].
+    pub fn normalize(row: &mut [f32]) {
+        let norm = lane_sum(row, |x| x * x).sqrt().max(1e-12);
+        row.iter_mut().for_each(|x| *x /= norm);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::isa::Isa;
+
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7919 + 13) % 1009) as f32 / 97.0 - 5.0).collect()
+    }
+
+    /// Runs `check` with every instruction set of this processor, on rows of awkward lengths.
+    fn everywhere(check: impl Fn(usize, Vec<f32>)) {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
+            assert!(isa.force());
+            [1, 2, 31, 32, 33, 63, 64, 65, 97, 384, 389].into_iter().for_each(|n| check(n, numbers(3 * n)));
+        }
+        assert!(Isa::best().force());
+    }
+
+    #[test]
+    fn sums_equal_the_reference() {
+        everywhere(|n, x| assert_eq!(sum(&x[..n]).to_bits(), reference::sum(&x[..n]).to_bits(), "{n}"));
+    }
+
+    #[test]
+    fn layer_norm_equals_the_reference() {
+        everywhere(|n, mut x| {
+            let (weight, bias) = (numbers(n), numbers(n));
+            let mut expected = x.clone();
+            expected.chunks_exact_mut(n).for_each(|row| reference::layer_norm(row, &weight, &bias, 1e-12));
+            layer_norm(&mut x, &weight, &bias, 1e-12);
+            assert_eq!(bits(&x), bits(&expected), "{n}");
+        });
+    }
+
+    #[test]
+    fn softmax_equals_the_reference() {
+        everywhere(|n, mut x| {
+            let mut expected = x.clone();
+            for row in expected.chunks_exact_mut(n) {
+                row.iter_mut().for_each(|x| *x /= 5.656_854_2);
+                reference::softmax(row);
+            }
+            softmax(&mut x, n, 5.656_854_2);
+            assert_eq!(bits(&x), bits(&expected), "{n}");
+        });
+    }
+
+    #[test]
+    fn activations_and_norms_equal_the_reference() {
+        type Pair = (fn(&mut [f32]), fn(f32) -> f32);
+        let pairs: [Pair; 3] = [(gelu, reference::gelu), (gelu_new, reference::gelu_new), (relu, reference::relu)];
+        everywhere(|n, x| {
+            for (fast, slow) in pairs {
+                let mut ours = x.clone();
+                fast(&mut ours);
+                assert_eq!(bits(&ours), bits(&x.iter().map(|x| slow(*x)).collect::<Vec<_>>()), "{n}");
+            }
+            let (mut ours, mut expected) = (x.clone(), x);
+            normalize(&mut ours[..n]);
+            reference::normalize(&mut expected[..n]);
+            assert_eq!(bits(&ours), bits(&expected), "{n}");
+        });
+    }
+
+    fn bits(row: &[f32]) -> Vec<u32> {
+        row.iter().map(|x| x.to_bits()).collect()
+    }
+}
