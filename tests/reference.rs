@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use snellen::data::folder::Folder;
-use snellen::encoder::{Model, Pooling, Recipe};
+use snellen::encoder::{Batching, How, Model, Recipe};
 
 /// Two engines that round differently in f32 agree to about 1e-6 on these texts (both are within 2e-6 of f64, in norm); ten times that
 /// is far below any wrong layer, pooling or activation.
@@ -35,7 +35,8 @@ fn inputs(name: &str) -> Option<(Model, PathBuf)> {
 fn compare(name: &str, short: &str) {
     use std::io::Write as _;
     let Some((model, reference)) = inputs(name) else {
-        let _ = writeln!(std::io::stderr(), "skipped: {name} against PyTorch: needs ../shared/reference and SNELLEN_CACHE");
+        let _ =
+            writeln!(std::io::stderr(), "skipped: {name} against PyTorch: needs ../shared/reference and SNELLEN_CACHE");
         return;
     };
     let texts = std::fs::read_to_string(reference.join(format!("{short}_texts.json"))).unwrap();
@@ -47,19 +48,28 @@ fn compare(name: &str, short: &str) {
     let prefix = texts[0].prefix.clone();
     let recipe = Recipe { prefix: prefix.clone(), ..model.recipe() };
     let tokens = model.tokenize(&prefix, &texts.iter().map(|t| &t.text).collect::<Vec<_>>()).unwrap();
-    let states = model.embed_tokens(&tokens, &Recipe { pooling: Pooling::None, normalize: false, ..recipe.clone() }, &|_| ()).unwrap();
+    let how = |recipe| How { recipe, batching: Batching::default(), done: &|_| () };
+    let states = model.embed_tokens(&tokens, &how(&Recipe { normalize: false, ..recipe.clone() })).unwrap();
     let mut worst_state = 0.0f32;
     for i in 0..texts.len() {
-        let ids: Vec<u32> = expected.tensor(&format!("ids_{i:02}")).unwrap().data().chunks_exact(8)
-            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32).collect();
+        let ids: Vec<u32> = expected
+            .tensor(&format!("ids_{i:02}"))
+            .unwrap()
+            .data()
+            .chunks_exact(8)
+            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32)
+            .collect();
         assert_eq!(tokens.text(i), ids, "ids of text {i}: {:?}", texts[i].text);
         let ours = states.slice(ndarray::s![tokens.offsets[i]..tokens.offsets[i + 1], ..]);
         let theirs = f32s(expected.tensor(&format!("tok_{i:02}")).unwrap().data());
         worst_state = worst_state.max(largest_difference(ours.as_slice().unwrap(), &theirs));
     }
-    let pooled = model.embed(&tokens, &recipe, &|_| ()).unwrap();
+    let pooled = model.embed(&tokens, &how(&recipe)).unwrap();
     let worst = largest_difference(pooled.as_slice().unwrap(), &f32s(expected.tensor("pooled").unwrap().data()));
-    let _ = writeln!(std::io::stderr(), "{name}: largest difference to PyTorch: pooled {worst:e}, token states {worst_state:e}");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{name}: largest difference to PyTorch: pooled {worst:e}, token states {worst_state:e}"
+    );
     assert!(worst < TOLERANCE && worst_state < TOLERANCE);
 }
 

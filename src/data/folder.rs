@@ -63,6 +63,23 @@ impl Folder {
         }
     }
 
+    /// The names of all files, in folders within it too, sorted by their bytes.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let mut names = match self {
+            Self::Disk(path) => {
+                let mut names = Vec::new();
+                list(path, "", &mut names)?;
+                names
+            }
+            Self::Builtin { files, .. } => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        };
+        names.sort();
+        Ok(names)
+    }
+
     /// The bytes of the file `name`.
     ///
     /// # Errors
@@ -90,6 +107,20 @@ impl Folder {
             }
         }
     }
+}
+
+/// Adds the files below `path` to `names`, each with `prefix` before it; names that are not UTF-8 are not ours and are passed over.
+fn list(path: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(path).map_err(FileFault::io("read the folder", path))? {
+        let entry = entry.map_err(FileFault::io("read the folder", path))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if entry.path().is_dir() {
+            list(&entry.path(), &format!("{prefix}{name}/"), names)?;
+        } else {
+            names.push(format!("{prefix}{name}"));
+        }
+    }
+    Ok(())
 }
 
 /// Maps a file into memory.

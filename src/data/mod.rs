@@ -5,5 +5,6 @@ pub mod digest;
 mod fault;
 pub mod folder;
 pub mod tensors;
+pub mod text;
 
 pub(crate) use fault::FileFault;

@@ -86,9 +86,7 @@ impl Bert {
         };
         let mut states = self.embed(texts, start).map_err(of_row("embeddings".to_owned()))?;
         for (i, layer) in self.layers.iter().take(layer).enumerate() {
-            states = layer
-                .forward(states, &ranges, &self.config)
-                .map_err(of_row(format!("layer {i}")))?;
+            states = layer.forward(states, &ranges, &self.config).map_err(of_row(format!("layer {i}")))?;
         }
         match states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
             Some(row) => Err(of_row("hidden states".to_owned())(NotFinite { row })),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use safetensors::SafeTensors;
 
-use super::{Model, Recipe};
+use super::{How, Model, Recipe};
 use crate::Result;
 use crate::data::digest::Digest;
-use crate::data::tensors::{self, Tensor};
 use crate::data::folder;
+use crate::data::tensors::{self, Tensor};
 use crate::kernel::ARITH;
 
 /// A folder of embeddings. A file that is damaged or is not what its name says is computed anew, never believed.
@@ -30,25 +30,19 @@ impl Cache {
         Self { folder: None }
     }
 
-    /// Embeddings of `texts`, [texts, hidden]: from the cache if they are there, computed and kept if not. `done` hears how many
-    /// more texts are finished.
+    /// Embeddings of `texts`, [texts, hidden]: from the cache if they are there, computed and kept if not.
     ///
     /// # Errors
     /// As [`Model::tokenize`] and [`Model::embed`]; a cache that cannot be written.
-    pub fn embed<T: AsRef<str> + Sync>(
-        &self,
-        model: &Model,
-        recipe: &Recipe,
-        texts: &[T],
-        done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Array2<f32>> {
-        let path = self.folder.as_ref().map(|folder| folder.join(format!("{}.safetensors", key(model, recipe, texts))));
+    pub fn embed<T: AsRef<str> + Sync>(&self, model: &Model, how: &How<'_>, texts: &[T]) -> Result<Array2<f32>> {
+        let path =
+            self.folder.as_ref().map(|folder| folder.join(format!("{}.safetensors", key(model, how.recipe, texts))));
         let shape = (texts.len(), model.config().hidden);
         if let Some(kept) = path.as_deref().and_then(|path| read(path, shape)) {
-            done(texts.len());
+            (how.done)(texts.len());
             return Ok(kept);
         }
-        let embeddings = model.embed(&model.tokenize(&recipe.prefix, texts)?, recipe, done)?;
+        let embeddings = model.embed(&model.tokenize(&how.recipe.prefix, texts)?, how)?;
         if let Some(path) = path {
             keep(&path, &embeddings)?;
         }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::pooling::Pooling;
 use super::EncoderFault;
+use super::pooling::Pooling;
 use crate::Result;
 use crate::data::folder::Folder;
 
@@ -124,7 +124,9 @@ impl Config {
         let (architecture, first_position) = match raw.model_type.as_str() {
             "bert" => (Architecture::Bert, 0),
             "roberta" | "xlm-roberta" | "camembert" => (Architecture::Roberta, raw.pad_token_id + 1),
-            other => return Err(refuse(format!("model_type {other} is not one of bert, roberta, xlm-roberta, camembert"))),
+            other => {
+                return Err(refuse(format!("model_type {other} is not one of bert, roberta, xlm-roberta, camembert")));
+            }
         };
         if let Some(kind) = raw.position_embedding_type.as_ref().filter(|kind| *kind != "absolute") {
             return Err(refuse(format!("position_embedding_type {kind} is not supported, only absolute")));
@@ -223,7 +225,9 @@ fn pooling_of(folder: &Folder, name: &str) -> Result<Pooling> {
 /// The model's own limit on a text's length: sentence_bert_config.json, else tokenizer_config.json, else what positions allow.
 /// What tokenizer.json has baked in is not asked: published checkpoints carry limits there that their evaluations did not use.
 fn max_tokens(folder: &Folder, positions: usize) -> Result<usize> {
-    for (file, field) in [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")] {
+    for (file, field) in
+        [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")]
+    {
         if !folder.has(file) {
             continue;
         }

@@ -3,6 +3,7 @@
 //! [`Model`] is a folder whose configuration was read; its tokeniser and weights are loaded when they are first needed. [`Recipe`] says how
 //! texts become embeddings. [`Cache`] keeps what was computed.
 
+mod batching;
 mod bert;
 mod cache;
 mod config;
@@ -12,9 +13,10 @@ mod pooling;
 mod tokens;
 mod weights;
 
+pub use batching::{Batching, Order};
 pub use cache::Cache;
 pub use config::{Activation, Architecture, Config};
-pub use model::{Model, Recipe};
+pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;
 pub use tokens::Tokens;
 pub use weights::{TensorInfo, Weights};

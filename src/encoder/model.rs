@@ -1,21 +1,17 @@
 //! A model: a folder whose configuration was read, and what it computes.
 
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use ndarray::{Array2, ArrayViewMut1, Axis};
+use ndarray::Array2;
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use super::bert::{Bert, Stopped};
-use super::{Config, EncoderFault, Pooling, Tokens, Weights, tokens, weights};
+use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, tokens, weights};
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
 use crate::kernel::rows;
-
-/// About how many tokens are computed at once on one thread: enough to reuse the weights, few enough for the states to stay in the cache.
-const CHUNK_TOKENS: usize = 256;
 
 /// Files that decide an embedding, besides the weights.
 const DECIDING: [&str; 6] = [
@@ -48,6 +44,16 @@ impl Recipe {
         let l2 = if self.normalize { "+l2" } else { "" };
         format!("{}{layer}{l2}", self.pooling)
     }
+}
+
+/// How a set of texts is computed: what decides the embeddings, and what does not.
+pub struct How<'a> {
+    /// What decides the embeddings.
+    pub recipe: &'a Recipe,
+    /// Which texts are computed together, which cannot change a bit.
+    pub batching: Batching,
+    /// Hears how many more texts are finished, from any thread.
+    pub done: &'a (dyn Fn(usize) + Sync),
 }
 
 /// An encoder in a folder. Its tokeniser and weights are loaded when they are first needed.
@@ -93,12 +99,7 @@ impl Model {
     #[must_use]
     pub fn recipe(&self) -> Recipe {
         let config = &self.config;
-        Recipe {
-            prefix: String::new(),
-            pooling: config.pooling,
-            normalize: config.normalize,
-            layer: config.layers,
-        }
+        Recipe { prefix: String::new(), pooling: config.pooling, normalize: config.normalize, layer: config.layers }
     }
 
     /// The checkpoint's tensors.
@@ -128,28 +129,22 @@ impl Model {
     ///
     /// # Errors
     /// A checkpoint that cannot be used; pooling `none`; a layer that the model has not; a value that is not finite.
-    pub fn embed(&self, tokens: &Tokens, recipe: &Recipe, done: &(dyn Fn(usize) + Sync)) -> Result<Array2<f32>> {
+    pub fn embed(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
+        let recipe = how.recipe;
         if recipe.pooling == Pooling::None {
             let what = "pooling none gives no embedding of a text; ask for token embeddings".to_owned();
             return Err(EncoderFault::Config { file: self.name.clone(), what }.into());
         }
         let mut out = Array2::zeros((tokens.texts(), self.config.hidden));
-        let (bert, chunks) = (self.ready(recipe.layer)?, chunks(tokens));
-        let lengths: Vec<usize> = chunks.iter().map(ExactSizeIterator::len).collect();
-        let parts: Vec<_> = split_rows(&mut out, &lengths);
-        parts.into_par_iter().zip(chunks).try_for_each(|(mut part, texts)| {
-            let states = self.states(bert, tokens, texts.clone(), recipe.layer)?;
-            let width = self.config.hidden;
-            let mut start = 0;
-            for (text, row) in texts.clone().zip(part.rows_mut()) {
-                let length = tokens.text(text).len() * width;
-                let states = states.as_slice().expect("contiguous");
-                pool(&states[start..start + length], row, recipe);
-                start += length;
+        self.each_batch(tokens, how, |text, states| {
+            let mut row = vec![0.0; self.config.hidden];
+            recipe.pooling.pool(states, &mut row);
+            if recipe.normalize {
+                rows::normalize(&mut row);
             }
-            done(texts.len());
-            Ok::<(), crate::Error>(())
-        })?;
+            (text, row)
+        })?
+        .for_each(|(text, row)| out.row_mut(text).as_slice_mut().expect("contiguous").copy_from_slice(&row));
         Ok(out)
     }
 
@@ -157,27 +152,50 @@ impl Model {
     ///
     /// # Errors
     /// As [`Self::embed`].
-    pub fn embed_tokens(&self, tokens: &Tokens, recipe: &Recipe, done: &(dyn Fn(usize) + Sync)) -> Result<Array2<f32>> {
-        let mut out = Array2::zeros((tokens.ids.len(), self.config.hidden));
-        let (bert, chunks) = (self.ready(recipe.layer)?, chunks(tokens));
-        let lengths: Vec<usize> = chunks.iter().map(|c| tokens.offsets[c.end] - tokens.offsets[c.start]).collect();
-        let parts = split_rows(&mut out, &lengths);
-        parts.into_par_iter().zip(chunks).try_for_each(|(mut part, texts)| {
-            part.assign(&self.states(bert, tokens, texts.clone(), recipe.layer)?);
-            if recipe.normalize {
-                part.rows_mut().into_iter().for_each(|mut row| rows::normalize(row.as_slice_mut().expect("contiguous")));
+    pub fn embed_tokens(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
+        let width = self.config.hidden;
+        let mut out = vec![0.0; tokens.ids.len() * width];
+        self.each_batch(tokens, how, |text, states| {
+            let mut states = states.to_vec();
+            if how.recipe.normalize {
+                states.chunks_exact_mut(width).for_each(rows::normalize);
             }
-            done(texts.len());
-            Ok::<(), crate::Error>(())
-        })?;
-        Ok(out)
+            (text, states)
+        })?
+        .for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
+        Ok(Array2::from_shape_vec((tokens.ids.len(), width), out).expect("a row a token"))
     }
 
-    fn states(&self, bert: &Bert, tokens: &Tokens, texts: Range<usize>, layer: usize) -> Result<Array2<f32>> {
-        let ids: Vec<&[u32]> = texts.clone().map(|text| tokens.text(text)).collect();
-        bert.forward(&ids, layer).map_err(|Stopped { stage, text }| {
-            EncoderFault::NotFinite { model: self.name.clone(), stage, text: texts.start + text }.into()
-        })
+    /// Runs the batches in parallel and gives `finish` each text with its states (tokens × hidden); what that returns comes in the order of the
+    /// batches.
+    fn each_batch<T: Send>(
+        &self,
+        tokens: &Tokens,
+        how: &How<'_>,
+        finish: impl Fn(usize, &[f32]) -> T + Sync,
+    ) -> Result<impl Iterator<Item = T>> {
+        let bert = self.ready(how.recipe.layer)?;
+        let finished = how
+            .batching
+            .batches(tokens)
+            .into_par_iter()
+            .map(|texts| {
+                let ids: Vec<&[u32]> = texts.iter().map(|text| tokens.text(*text)).collect();
+                let states = bert.forward(&ids, how.recipe.layer).map_err(|Stopped { stage, text }| {
+                    EncoderFault::NotFinite { model: self.name.clone(), stage, text: texts[text] }
+                })?;
+                let mut rest = states.as_slice().expect("contiguous");
+                let mut out = Vec::with_capacity(texts.len());
+                for (text, ids) in texts.iter().zip(ids) {
+                    let (states, after) = rest.split_at(ids.len() * self.config.hidden);
+                    out.push(finish(*text, states));
+                    rest = after;
+                }
+                (how.done)(texts.len());
+                Ok(out)
+            })
+            .collect::<Result<Vec<_>, EncoderFault>>()?;
+        Ok(finished.into_iter().flatten())
     }
 
     /// The weights, loaded, of a model that has this hidden layer.
@@ -192,43 +210,6 @@ impl Model {
         let bert = Bert::load(self.config.clone(), self.weights()?)?;
         Ok(self.bert.get_or_init(|| bert))
     }
-}
-
-fn pool(states: &[f32], mut row: ArrayViewMut1<'_, f32>, recipe: &Recipe) {
-    let row = row.as_slice_mut().expect("contiguous");
-    recipe.pooling.pool(states, row);
-    if recipe.normalize {
-        rows::normalize(row);
-    }
-}
-
-/// Consecutive texts of about [`CHUNK_TOKENS`] tokens. What is computed together cannot change a result.
-fn chunks(tokens: &Tokens) -> Vec<Range<usize>> {
-    let mut chunks = Vec::new();
-    let (mut start, mut length) = (0, 0);
-    for text in 0..tokens.texts() {
-        length += tokens.text(text).len();
-        if length >= CHUNK_TOKENS {
-            chunks.push(start..text + 1);
-            (start, length) = (text + 1, 0);
-        }
-    }
-    if start < tokens.texts() {
-        chunks.push(start..tokens.texts());
-    }
-    chunks
-}
-
-/// `matrix` cut into consecutive groups of rows.
-fn split_rows<'a>(matrix: &'a mut Array2<f32>, lengths: &[usize]) -> Vec<ndarray::ArrayViewMut2<'a, f32>> {
-    let mut parts = Vec::with_capacity(lengths.len());
-    let mut rest = matrix.view_mut();
-    for length in lengths {
-        let (part, after) = rest.split_at(Axis(0), *length);
-        parts.push(part);
-        rest = after;
-    }
-    parts
 }
 
 fn digest(folder: &Folder) -> Result<String> {

@@ -7,11 +7,11 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-use super::isa::compiled_for_each_isa;
-use super::reference::{GRID_MAX, power_of_two};
 use super::NotFinite;
+use super::isa::compiled_for_each_isa;
 #[cfg(test)]
 use super::reference;
+use super::reference::{GRID_MAX, power_of_two};
 
 /// How many products f64 sums exactly.
 const BLOCK: usize = 128;
@@ -254,6 +254,9 @@ mod tests {
                 assert!(grid.q.iter().zip(&q).all(|(x, y)| *x == *y as f64));
             }
         }
-        assert_eq!(Grid::of_rows(ArrayView2::from(&[[1.0, 2.0], [1.0, f32::INFINITY]])).err(), Some(NotFinite { row: 1 }));
+        assert_eq!(
+            Grid::of_rows(ArrayView2::from(&[[1.0, 2.0], [1.0, f32::INFINITY]])).err(),
+            Some(NotFinite { row: 1 })
+        );
     }
 }

@@ -65,7 +65,11 @@ mod tests {
         let corpus = ndarray::array![[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 0.0]];
         let queries = ndarray::array![[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]];
         let documents = |k| -> Vec<Vec<usize>> {
-            rank(queries.view(), corpus.view(), k).unwrap().iter().map(|r| r.iter().map(|h| h.document).collect()).collect()
+            rank(queries.view(), corpus.view(), k)
+                .unwrap()
+                .iter()
+                .map(|r| r.iter().map(|h| h.document).collect())
+                .collect()
         };
         assert_eq!(documents(2), [[1, 2], [0, 1], [0, 1]]);
         assert_eq!(documents(9)[0], [1, 2, 0, 3, 4], "k beyond the corpus gives the whole corpus");

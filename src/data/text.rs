@@ -1,0 +1,149 @@
+//! Reading texts: `.txt` (a text a line), `.tsv` (id⇥text), `.jsonl` ({"id", "text"}), each also `.gz`.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{FileFault, folder};
+use crate::Result;
+
+/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
+const MAX_UNPACKED: u64 = 16 << 30;
+
+/// A text with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Its id; in a `.txt` the line's number from 0.
+    pub id: String,
+    /// The text itself, as it stands in the file.
+    pub text: String,
+}
+
+/// A line of `.jsonl`; other fields are passed over.
+#[derive(Deserialize)]
+struct JsonLine {
+    id: String,
+    text: String,
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Txt,
+    Tsv,
+    Jsonl,
+}
+
+/// Reads a file of texts.
+///
+/// # Errors
+/// An extension that is none of the above; a file that cannot be read or unpacked; a line that is not UTF-8, has no tab, is not JSON, has
+/// an empty id or one that another line has: named by file and line.
+pub fn read(path: &Path) -> Result<Vec<Text>> {
+    let name = path.display().to_string();
+    let (stem, packed) = match name.strip_suffix(".gz") {
+        Some(stem) => (stem, true),
+        None => (name.as_str(), false),
+    };
+    let format = match Path::new(stem).extension().and_then(|e| e.to_str()) {
+        Some("txt") => Format::Txt,
+        Some("tsv") => Format::Tsv,
+        Some("jsonl") => Format::Jsonl,
+        _ => return Err(FileFault::content(name, "not a .txt, .tsv or .jsonl, nor one of them with .gz").into()),
+    };
+    let bytes = folder::map(path)?;
+    if packed {
+        let mut unpacked = Vec::new();
+        let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(MAX_UNPACKED + 1);
+        reader.read_to_end(&mut unpacked).map_err(FileFault::io("unpack", path))?;
+        if unpacked.len() as u64 > MAX_UNPACKED {
+            return Err(FileFault::content(name, format!("unpacks to more than {MAX_UNPACKED} bytes")).into());
+        }
+        return parse(&name, format, &unpacked);
+    }
+    parse(&name, format, &bytes)
+}
+
+fn parse(name: &str, format: Format, bytes: &[u8]) -> Result<Vec<Text>> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut texts = Vec::new();
+    for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = std::str::from_utf8(line)
+            .map_err(|e| FileFault::line(name, i + 1, format!("not UTF-8 at its byte {}", e.valid_up_to())))?;
+        texts.push(text(format, i, line).map_err(|what| FileFault::line(name, i + 1, what))?);
+    }
+    refuse_doubles(name, &texts)?;
+    Ok(texts)
+}
+
+fn text(format: Format, index: usize, line: &str) -> Result<Text, String> {
+    let text = match format {
+        Format::Txt => Text { id: index.to_string(), text: line.to_owned() },
+        Format::Tsv => match line.split_once('\t') {
+            Some((id, text)) => Text { id: id.to_owned(), text: text.to_owned() },
+            None => return Err("no tab: expected id, tab, text".to_owned()),
+        },
+        Format::Jsonl => {
+            let line: JsonLine = serde_json::from_str(line).map_err(|e| e.to_string())?;
+            Text { id: line.id, text: line.text }
+        }
+    };
+    if text.id.is_empty() { Err("the id is empty".to_owned()) } else { Ok(text) }
+}
+
+fn refuse_doubles(name: &str, texts: &[Text]) -> Result<()> {
+    let mut seen: Vec<(&str, usize)> = texts.iter().enumerate().map(|(i, t)| (t.id.as_str(), i)).collect();
+    seen.sort_unstable();
+    match seen.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(()),
+        Some(pair) => {
+            let what = format!("id {} is also that of line {}", pair[1].0, pair[0].1 + 1);
+            Err(FileFault::line(name, pair[1].1 + 1, what).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn read_as(name: &str, content: &[u8]) -> Result<Vec<(String, String)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        read(&path)
+            .map(|texts| texts.into_iter().map(|t| (t.id, t.text)).collect())
+            .map_err(|e| e.to_string().replace(&format!("{}/", folder.path().display()), ""))
+    }
+
+    fn pairs(of: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        Ok(of.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    }
+
+    #[test]
+    fn each_format() {
+        assert_eq!(read_as("a.txt", b"eins\r\n\n zwei"), pairs(&[("0", "eins"), ("1", ""), ("2", " zwei")]));
+        assert_eq!(read_as("a.tsv", b"q1\ta\tb\n"), pairs(&[("q1", "a\tb")]));
+        assert_eq!(read_as("a.jsonl", br#"{"id": "d", "text": "x", "n": 1}"#), pairs(&[("d", "x")]));
+        assert_eq!(read_as("a.txt", b""), pairs(&[]));
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(b"x\n").unwrap();
+        assert_eq!(read_as("a.txt.gz", &gz.finish().unwrap()), pairs(&[("0", "x")]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        assert_eq!(read_as("a.tsv", b"1\tx\n2 y\n"), Err("a.tsv, line 2: no tab: expected id, tab, text".into()));
+        assert_eq!(read_as("a.tsv", b"1\tx\n2\ty\n1\tz"), Err("a.tsv, line 3: id 1 is also that of line 1".into()));
+        assert_eq!(read_as("a.txt", b"x\ny\xff"), Err("a.txt, line 2: not UTF-8 at its byte 1".into()));
+        assert!(read_as("a.jsonl", b"{}").unwrap_err().starts_with("a.jsonl, line 1: missing field `id`"));
+        assert!(read_as("a.pdf", b"").unwrap_err().contains(".txt, .tsv or .jsonl"));
+        assert!(read_as("a.txt.gz", b"not gzip").unwrap_err().starts_with("a.txt.gz: cannot unpack"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Which texts are computed together. It cannot change a result: a sequence sees only its own tokens, and every sum has its order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Tokens;
+
+/// How texts are put into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// A batch ends with the text that brings it to this many tokens.
+    pub tokens: usize,
+    /// In which order texts are taken.
+    pub order: Order,
+}
+
+/// The order in which texts are put into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As given.
+    Given,
+    /// The last first.
+    Reversed,
+    /// The shortest first.
+    Sorted,
+}
+
+impl Default for Batching {
+    /// 256 tokens in the order given: enough to reuse the weights, few enough for the states to stay in a core's cache.
+    fn default() -> Self {
+        Self { tokens: 256, order: Order::Given }
+    }
+}
+
+impl Batching {
+    /// The texts of each batch.
+    pub(super) fn batches(self, tokens: &Tokens) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..tokens.texts()).collect();
+        match self.order {
+            Order::Given => {}
+            Order::Reversed => order.reverse(),
+            Order::Sorted => order.sort_by_key(|text| tokens.text(*text).len()),
+        }
+        let mut batches = Vec::new();
+        let (mut batch, mut length) = (Vec::new(), 0);
+        for text in order {
+            batch.push(text);
+            length += tokens.text(text).len();
+            if length >= self.tokens {
+                batches.push(std::mem::take(&mut batch));
+                length = 0;
+            }
+        }
+        if !batch.is_empty() {
+            batches.push(batch);
+        }
+        batches
+    }
+}
+
+impl Order {
+    const ALL: [Self; 3] = [Self::Given, Self::Reversed, Self::Sorted];
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Given => "given",
+            Self::Reversed => "reversed",
+            Self::Sorted => "sorted",
+        })
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|order| order.to_string() == name)
+            .ok_or_else(|| format!("no order {name}: given, reversed or sorted"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_in_one_batch() {
+        let tokens = Tokens { ids: vec![0; 12], offsets: vec![0, 5, 6, 8, 12] };
+        let batches = |tokens_a_batch, order| Batching { tokens: tokens_a_batch, order }.batches(&tokens);
+        assert_eq!(batches(6, Order::Given), [vec![0, 1], vec![2, 3]]);
+        assert_eq!(batches(7, Order::Reversed), [vec![3, 2, 1], vec![0]]);
+        assert_eq!(batches(1, Order::Sorted), [vec![1], vec![2], vec![3], vec![0]]);
+    }
+}
