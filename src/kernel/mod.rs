@@ -9,6 +9,7 @@ pub mod math;
 pub mod product;
 pub mod reference;
 pub mod rows;
+pub mod self_test;
 
 /// The version of the contract. Changing any bit of any result bumps it.
 pub const ARITH: u32 = 1;

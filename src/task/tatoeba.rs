@@ -7,10 +7,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Found, Key};
+use super::Key;
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::digest::Digest;
+use crate::data::shelf::Found;
 use crate::encoder::{Cache, How, Model, Recipe};
 use crate::kernel::ARITH;
 use crate::metric;

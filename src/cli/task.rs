@@ -1,0 +1,143 @@
+//! `snellen task`: a retrieval task, model and data → cells.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::json;
+use snellen::data::atomic;
+use snellen::data::digest::Digest;
+use snellen::encoder::How;
+use snellen::retrieval;
+use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
+
+use super::encoding::Encoding;
+use super::{Context, Ending, Failure, Machine, progress};
+
+/// Run a retrieval task.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Tatoeba: a sentence's translation among the sentences of the other side.
+    Tatoeba(Tatoeba),
+}
+
+#[derive(clap::Args)]
+struct Tatoeba {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
+    #[arg(long)]
+    model: String,
+    /// A data set's name, or a folder with `v1/tatoeba.LANG-eng.LANG` and `.eng`.
+    #[arg(long, default_value = "tatoeba")]
+    data: String,
+    /// Only these languages, as the data's file names spell them. Default: all.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    languages: Vec<String>,
+    /// xx-en (the foreign sentence asks) or en-xx. Default: the convention's own.
+    #[arg(long)]
+    direction: Option<Direction>,
+    /// mteb (accuracy, precision, recall, f1 in [0, 1]; xx-en) or xtreme (accuracy in per cent; en-xx).
+    #[arg(long, default_value_t = Convention::Mteb)]
+    convention: Convention,
+    /// Also write here `cells.csv` and a TREC run for each language.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// table or json.
+    #[arg(long, default_value = "table")]
+    format: Machine,
+    #[command(flatten)]
+    encoding: Encoding,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let Task::Tatoeba(args) = &args.task;
+    let data = context.shelf()?.find(&args.data)?;
+    let model = context.model(&args.model)?;
+    let setup = Setup {
+        direction: args.direction.unwrap_or(args.convention.direction()),
+        convention: args.convention,
+        recipe: args.encoding.recipe(&model),
+    };
+    let all = tatoeba::languages(&data)?;
+    if let Some(unknown) = args.languages.iter().find(|language| !all.contains(language)) {
+        return Err(Failure::Usage(format!("{} has no language {unknown}; it has {}", data.name, all.join(" "))));
+    }
+    let chosen = if args.languages.is_empty() { &all } else { &args.languages };
+    let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
+    let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
+    let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), done: &|n| bar.inc(n as u64) };
+    let cache = context.embeddings(args.encoding.no_cache);
+    let mut scored = Vec::new();
+    for pair in &pairs {
+        let one = setup.score(&data, pair, &model, &how, &cache)?;
+        if let Some(folder) = &args.output {
+            write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, model.name())?;
+        }
+        scored.push(one);
+    }
+    bar.finish_and_clear();
+    if let Some(folder) = &args.output {
+        atomic::write(&folder.join("cells.csv"), &csv(&scored)?)?;
+    }
+    print(args, &scored)?;
+    Ok(Ending::Holds)
+}
+
+/// Queries and documents are called by their lines, from 0.
+fn write_run(path: &std::path::Path, scored: &Scored, tag: &str) -> Result<(), Failure> {
+    let mut run = Vec::new();
+    let line = |i: usize| i.to_string();
+    retrieval::write_trec(&mut run, &scored.rankings, line, line, &tag.replace(char::is_whitespace, "-"))?;
+    Ok(atomic::write(path, &run)?)
+}
+
+fn csv(scored: &[Scored]) -> Result<Vec<u8>, Failure> {
+    let mut out = String::from("language,measure,value,digest\n");
+    for one in scored {
+        for (key, value) in &one.cells {
+            out.push_str(&format!("{},{},{value},{}\n", key.language, key.measure, one.digest));
+        }
+    }
+    Ok(out.into_bytes())
+}
+
+fn print(args: &Tatoeba, scored: &[Scored]) -> Result<(), Failure> {
+    let mut digest = Digest::new();
+    scored.iter().for_each(|one| {
+        digest.field(&one.digest).field(&one.embeddings);
+    });
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Machine::Json => {
+            let cells: Vec<_> =
+                scored.iter().flat_map(|one| &one.cells).map(|(key, value)| json!({"key": key, "value": value})).collect();
+            let run = args.output.as_ref().map(|folder| folder.display().to_string());
+            writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest.hex(), "run": run}))?;
+        }
+        Machine::Table => {
+            let measures: Vec<&str> = scored.first().iter().flat_map(|one| &one.cells).map(|(k, _)| k.measure.as_str()).collect();
+            writeln!(out, "{:12}{}  digest", "language", columns(&measures))?;
+            for one in scored {
+                let language = one.cells.first().map_or("", |(key, _)| key.language.as_str());
+                let values: Vec<String> = one.cells.iter().map(|(_, value)| format!("{value:.6}")).collect();
+                writeln!(out, "{language:12}{}  {}", columns(&values), &one.digest[..16])?;
+            }
+            let means: Vec<String> = (0..measures.len()).map(|m| format!("{:.6}", mean(scored, m))).collect();
+            writeln!(out, "{:12}{}  {}", "mean", columns(&means), &digest.hex()[..16])?;
+        }
+    }
+    Ok(())
+}
+
+/// The mean of measure `m` over the languages.
+fn mean(scored: &[Scored], m: usize) -> f64 {
+    scored.iter().map(|one| one.cells[m].1).sum::<f64>() / scored.len() as f64
+}
+
+fn columns<T: AsRef<str>>(values: &[T]) -> String {
+    values.iter().map(|value| format!("{:>11}", value.as_ref())).collect()
+}
