@@ -1,1 +1,2 @@
 //! (floor)
+pub mod math;
