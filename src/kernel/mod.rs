@@ -7,6 +7,7 @@
 pub mod isa;
 pub mod math;
 pub mod product;
+pub mod random;
 pub mod reference;
 pub mod rows;
 pub mod self_test;
