@@ -6,6 +6,9 @@ use std::path::Path;
 use super::FileFault;
 use crate::Result;
 
+/// What the names of temporary files and folders start with.
+pub(crate) const TEMPORARY: &str = ".snellen-";
+
 /// Writes `path` through `fill`: into a temporary file beside it, flushed to the disk, then renamed over it. Where `fill` or the
 /// disk fails, `path` is as it was before and nothing is left behind. Missing parent folders are made.
 ///
@@ -17,8 +20,12 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
         _ => Path::new("."),
     };
     std::fs::create_dir_all(parent).map_err(FileFault::io("make the folder", parent))?;
-    let mut temporary =
-        tempfile::Builder::new().prefix(".snellen-").tempfile_in(parent).map_err(FileFault::io("write in", parent))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    // Temporary files are for their owner only; what becomes of this one is for whom the user's mask lets in.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut temporary = builder.tempfile_in(parent).map_err(FileFault::io("write in", parent))?;
     {
         let mut out = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
         fill(&mut out)?;
@@ -35,4 +42,16 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
 /// An input/output error naming `path`.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |out| Ok(out.write_all(bytes).map_err(FileFault::io("write", path))?))
+}
+
+/// Removes from `folder` the temporary files and folders of programs that were killed. To be called only where no other program
+/// can be at work.
+pub(crate) fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let path = entry.path();
+            // What cannot be removed stays; it is in nobody's way.
+            let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        }
+    }
 }

@@ -1,9 +1,19 @@
-//! Data on disk: folders of files, digests, whole-or-nothing writing, and the formats that the program reads and writes.
+//! Data on disk: manifests and the cache that they describe, folders of files, digests, whole-or-nothing writing, and the formats
+//! that the program reads and writes.
 
 pub mod atomic;
+pub mod catalogue;
 pub mod digest;
 mod fault;
+pub mod fetch;
 pub mod folder;
+pub mod manifest;
+mod pins;
+mod place;
+mod q4;
+mod source;
+mod stamp;
+pub mod store;
 pub mod tensors;
 pub mod text;
 

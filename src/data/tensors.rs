@@ -79,40 +79,62 @@ impl Tensor<'static> {
 /// # Errors
 /// A tensor whose bytes do not fill its shape; an input/output error naming `path`.
 pub fn write(path: &Path, tensors: &[Tensor<'_>], metadata: &[(&str, String)]) -> Result<()> {
-    let header = header(path, tensors, metadata)?;
-    atomic::write_with(path, |out| {
-        let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(FileFault::io("write", path));
-        put(&(header.len() as u64).to_le_bytes())?;
-        put(header.as_bytes())?;
-        for tensor in tensors {
-            put(&tensor.bytes)?;
+    let label = path.display().to_string();
+    for tensor in tensors {
+        if tensor.shape.iter().product::<usize>() * tensor.dtype.size() != tensor.bytes.len() {
+            let what = format!("tensor {} of shape {:?} has {} bytes", tensor.name, tensor.shape, tensor.bytes.len());
+            return Err(FileFault::content(label, what).into());
         }
-        Ok(())
+    }
+    let layout = tensors.iter().map(|t| Layout { name: &t.name, dtype: t.dtype, shape: &t.shape }).collect::<Vec<_>>();
+    atomic::write_with(path, |out| {
+        stream(out, &layout, metadata, |i, out| {
+            Ok(out.write_all(&tensors[i].bytes).map_err(FileFault::io("write", path))?)
+        })
     })
 }
 
-fn header(path: &Path, tensors: &[Tensor<'_>], metadata: &[(&str, String)]) -> Result<String> {
+/// Name, element type and shape of a tensor whose elements come later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: &'a [usize],
+}
+
+/// Writes to `out` a file of tensors of which only one need be in memory: `fill` is called with the number of each in turn and
+/// writes exactly its bytes.
+pub(crate) fn stream(
+    out: &mut dyn Write,
+    layout: &[Layout<'_>],
+    metadata: &[(&str, String)],
+    mut fill: impl FnMut(usize, &mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let header = header(layout, metadata);
+    let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| FileFault::content("tensors", e));
+    put(&(header.len() as u64).to_le_bytes())?;
+    put(header.as_bytes())?;
+    (0..layout.len()).try_for_each(|i| fill(i, out))
+}
+
+fn header(layout: &[Layout<'_>], metadata: &[(&str, String)]) -> String {
     let mut header = Map::new();
     if !metadata.is_empty() {
         let entries = metadata.iter().map(|(k, v)| ((*k).to_owned(), Value::String(v.clone()))).collect::<Map<_, _>>();
         header.insert("__metadata__".to_owned(), Value::Object(entries));
     }
     let mut start = 0;
-    for tensor in tensors {
-        let end = start + tensor.bytes.len();
-        if tensor.shape.iter().product::<usize>() * tensor.dtype.size() != tensor.bytes.len() {
-            let what = format!("tensor {} of shape {:?} has {} bytes", tensor.name, tensor.shape, tensor.bytes.len());
-            return Err(FileFault::content(path.display(), what).into());
-        }
-        let entry = json!({"dtype": tensor.dtype.name(), "shape": tensor.shape, "data_offsets": [start, end]});
-        header.insert(tensor.name.clone(), entry);
+    for Layout { name, dtype, shape } in layout {
+        let end = start + shape.iter().product::<usize>() * dtype.size();
+        let entry = json!({"dtype": dtype.name(), "shape": shape, "data_offsets": [start, end]});
+        header.insert((*name).to_owned(), entry);
         start = end;
     }
     let mut text = Value::Object(header).to_string();
     while !text.len().is_multiple_of(8) {
         text.push(' ');
     }
-    Ok(text)
+    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,172 @@
+//! What has been checked already: digests of files that nobody has touched since.
+//!
+//! Hashing half a gigabyte at each use would be noticed; not hashing at all would let a changed file through. A stamp keeps, for
+//! each file, the digest together with the size and the time of change that the file had when it was hashed. A stamp is only an
+//! aid: where it is missing, stale or unreadable, files are hashed again.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::place::Found;
+use super::{atomic, digest};
+use crate::Result;
+
+/// The name of a stamp in the folder of a set; no file of a manifest may start with a dot.
+const NAME: &str = ".verified";
+/// Its first line.
+const FORMAT: &str = "snellen stamp 1";
+
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    path: PathBuf,
+    /// When the stamp itself was written.
+    written: Option<SystemTime>,
+    entries: BTreeMap<String, Entry>,
+    changed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    found: Found,
+    mtime: String,
+}
+
+impl Stamp {
+    /// The stamp of the set in `folder`; an empty one where there is none that can be read.
+    pub(crate) fn read(folder: &Path) -> Self {
+        let path = folder.join(NAME);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let written = std::fs::metadata(&path).and_then(|m| m.modified()).ok();
+        let mut lines = text.lines();
+        let entries = if lines.next() == Some(FORMAT) { lines.filter_map(parse).collect() } else { BTreeMap::new() };
+        Self { path, written, entries, changed: false }
+    }
+
+    /// Size and digest of the file `name` at `path`: remembered where the file is as it was when it was hashed, and `fresh` does
+    /// not ask for another look.
+    pub(crate) fn look(&mut self, name: &str, path: &Path, fresh: bool) -> Result<Found> {
+        let before = std::fs::metadata(path).map_err(super::FileFault::io("read", path))?;
+        if !fresh && let Some(found) = self.remembered(name, &before) {
+            return Ok(found);
+        }
+        let (sha256, size) = digest::of_file(path)?;
+        let found = Found { size, sha256 };
+        self.keep(name, &before, &found);
+        Ok(found)
+    }
+
+    /// Remembers a file that was hashed while it was written.
+    pub(crate) fn note(&mut self, name: &str, path: &Path, found: &Found) {
+        if let Ok(metadata) = std::fs::metadata(path) {
+            self.keep(name, &metadata, found);
+        }
+    }
+
+    fn remembered(&self, name: &str, metadata: &Metadata) -> Option<Found> {
+        let entry = self.entries.get(name)?;
+        // A file system's clock is coarse: a file that changed in the tick in which the stamp was written could change again
+        // and still show the same time.
+        let settled = metadata.modified().ok()? < self.written?;
+        (settled && entry.found.size == metadata.len() && entry.mtime == mtime(metadata)?).then(|| entry.found.clone())
+    }
+
+    fn keep(&mut self, name: &str, metadata: &Metadata, found: &Found) {
+        let Some(mtime) = mtime(metadata) else { return };
+        self.entries.insert(name.to_owned(), Entry { found: found.clone(), mtime });
+        self.changed = true;
+    }
+
+    /// Writes the stamp, if it has anything new. A cache that cannot be written to is used without.
+    pub(crate) fn save(&mut self) {
+        if !self.changed {
+            return;
+        }
+        let mut text = format!("{FORMAT}\n");
+        for (name, Entry { found, mtime }) in &self.entries {
+            text.push_str(&format!("{} {} {mtime} {name}\n", found.sha256, found.size));
+        }
+        if atomic::write(&self.path, text.as_bytes()).is_ok() {
+            self.changed = false;
+        }
+    }
+}
+
+fn parse(line: &str) -> Option<(String, Entry)> {
+    let mut fields = line.splitn(4, ' ');
+    let sha256 = fields.next()?.to_owned();
+    let size = fields.next()?.parse().ok()?;
+    let mtime = fields.next()?.to_owned();
+    Some((fields.next()?.to_owned(), Entry { found: Found { size, sha256 }, mtime }))
+}
+
+/// The time of change in nanoseconds since 1970, with its sign.
+fn mtime(metadata: &Metadata) -> Option<String> {
+    let time = metadata.modified().ok()?;
+    Some(match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos().to_string(),
+        Err(before) => format!("-{}", before.duration().as_nanos()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A file, last changed an hour ago, with a saved stamp.
+    fn stamped() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write_as_of(&path, b"good", 3600);
+        let mut stamp = Stamp::read(folder.path());
+        assert_eq!(stamp.look("f", &path, false).unwrap().sha256, digest::of_bytes(b"good"));
+        stamp.save();
+        (folder, path)
+    }
+
+    fn write_as_of(path: &Path, bytes: &[u8], age: u64) {
+        std::fs::write(path, bytes).unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let now = std::fs::metadata(path).unwrap().modified().unwrap();
+        file.set_modified(now - Duration::from_secs(age)).unwrap();
+    }
+
+    #[test]
+    fn an_untouched_file_is_not_hashed_again() {
+        let (folder, path) = stamped();
+        // The stamp is believed: proof is that a digest planted in it comes back.
+        let stamp = folder.path().join(NAME);
+        let text = std::fs::read_to_string(&stamp).unwrap().replace(&digest::of_bytes(b"good"), "planted");
+        std::fs::write(&stamp, text).unwrap();
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, "planted");
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, true).unwrap().sha256, digest::of_bytes(b"good"));
+    }
+
+    #[test]
+    fn a_changed_file_of_the_same_size_is_noticed() {
+        let (folder, path) = stamped();
+        write_as_of(&path, b"evil", 1800);
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"evil"));
+    }
+
+    #[test]
+    fn a_file_as_young_as_the_stamp_is_hashed_again() {
+        let (folder, path) = stamped();
+        let old = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::fs::write(&path, b"evil").unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(old).unwrap();
+        std::fs::File::options().write(true).open(folder.path().join(NAME)).unwrap().set_modified(old).unwrap();
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"evil"));
+    }
+
+    #[test]
+    fn a_stamp_that_makes_no_sense_is_no_stamp() {
+        let (folder, path) = stamped();
+        std::fs::write(folder.path().join(NAME), "snellen stamp 1\nx y z\n\n1 2\n").unwrap();
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"good"));
+    }
+}
