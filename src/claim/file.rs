@@ -262,7 +262,9 @@ fn line_at(text: &[u8], offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{ClaimFile, Kind};
-    use crate::claim::{Convention, Direction, Pooling, Task};
+    use crate::claim::Task;
+    use crate::encoder::Pooling;
+    use crate::task::tatoeba::{Convention, Direction};
 
     const TOML: &str = r#"id = "c"
 title = "A claim"
@@ -292,7 +294,10 @@ convention = "xtreme"
         let csv = format!("{CSV}amh-eng,f1,0.0,{}\n", "0f".repeat(32));
         let claim = ClaimFile::parse("c.toml", &toml, "c.csv", &csv).unwrap();
         assert_eq!((claim.kind, claim.recipe.task), (Kind::Equals, Task::Tatoeba));
-        assert_eq!((claim.recipe.direction, claim.recipe.convention), (Direction::FromEnglish, Convention::Xtreme));
+        assert_eq!(
+            (claim.recipe.direction, claim.recipe.convention),
+            (Direction::EnglishToForeign, Convention::Xtreme)
+        );
         assert_eq!((claim.recipe.prefix.as_str(), claim.recipe.pooling), ("query: ", Some(Pooling::Cls)));
         assert_eq!((claim.recipe.layer, claim.tolerance.unwrap().value), (Some(7), 0.1));
         assert_eq!(claim.source.to_string(), "Table 1; https://example.org");

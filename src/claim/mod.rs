@@ -1,13 +1,15 @@
 //! Claims: published cells, how to compute them, and whether they hold.
 
 pub mod catalogue;
+mod check;
 mod decimal;
 mod file;
 mod outcome;
 mod recipe;
 mod verdict;
 
+pub use check::{Checker, Progress};
 pub use file::{ClaimFile, Kind, Published, Source, Tolerance};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
-pub use recipe::{Convention, Direction, Pooling, Recipe, Task};
+pub use recipe::{Recipe, Task};
 pub use verdict::judge;

@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::encoder::Pooling;
+use crate::task::tatoeba::{Convention, Direction};
+
 /// How to compute a claim's numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,37 +36,4 @@ pub struct Recipe {
 pub enum Task {
     /// Bitext retrieval on LASER's Tatoeba sets.
     Tatoeba,
-}
-
-/// Which side of a bitext asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Direction {
-    /// The foreign sentences are the queries.
-    #[serde(rename = "xx-en")]
-    ToEnglish,
-    /// The English sentences are the queries.
-    #[serde(rename = "en-xx")]
-    FromEnglish,
-}
-
-/// Whose way of computing a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Convention {
-    /// The Massive Text Embedding Benchmark's.
-    Mteb,
-    /// XTREME's.
-    Xtreme,
-}
-
-/// How token vectors become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// Their mean.
-    Mean,
-    /// The first one.
-    Cls,
-    /// The largest of each coordinate.
-    Max,
 }

@@ -41,7 +41,9 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
         };
         writeln!(out, "{:30} {word}", manifest.name)?;
     }
-    for (program, what_for) in [("pip", "data from wheels"), ("git", "data from repositories"), ("curl", "data by http")] {
+    for (program, what_for) in
+        [("pip", "data from wheels"), ("git", "data from repositories"), ("curl", "data by http")]
+    {
         let found = std::process::Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
         writeln!(out, "{program:16} {}", if found { "found" } else { "not found: needed only to fetch" })?;
         if !found {

@@ -4,6 +4,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod data;
+mod doctor;
+mod encode;
+mod encoding;
+mod model;
+mod progress;
+mod task;
+mod verify;
 
 use std::error::Error as _;
 use std::io::Write;
@@ -11,6 +18,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use snellen::data::catalogue::Catalogue;
+use snellen::data::shelf::Shelf;
+use snellen::data::store::Store;
+use snellen::encoder::{Cache, Model};
+use snellen::kernel::isa::Isa;
 
 /// The eye chart for cross-lingual retrieval: says cell by cell whether a published number holds.
 #[derive(Parser)]
@@ -31,6 +43,9 @@ struct Common {
     /// How many threads compute. Default: one per processor. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
+    /// Which instruction set computes: auto, portable, avx2 or avx512. Results do not depend on it.
+    #[arg(long, global = true, default_value = "auto", value_parser = isa)]
+    isa: Option<Isa>,
     /// No progress and no notes on standard error; errors are still printed.
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -38,8 +53,33 @@ struct Common {
 
 #[derive(Subcommand)]
 enum Command {
+    Verify(verify::Args),
     /// List, fetch and check the data sets and checkpoints that claims rest on.
     Data(data::Args),
+    Model(model::Args),
+    Encode(encode::Args),
+    Task(task::Args),
+    /// What this machine is, whether it keeps the contract, what is missing and how to get it.
+    Doctor,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Formats of commands that print facts.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Machine {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
+}
+
+/// `auto`, or an instruction set's name.
+fn isa(name: &str) -> Result<Isa, String> {
+    if name == "auto" { Ok(Isa::best()) } else { name.parse() }
 }
 
 /// How a command ended, when it ended without an error.
@@ -47,6 +87,8 @@ enum Command {
 enum Ending {
     /// It holds.
     Holds,
+    /// A number does not hold.
+    Fails,
     /// It ran to its end, and something could not be told (each such thing was named).
     Untold,
 }
@@ -64,6 +106,34 @@ impl Context {
             None => default_cache()?,
         };
         Ok(Self { cache, quiet: common.quiet })
+    }
+
+    /// What is fetched.
+    fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::new(&self.cache, Catalogue::built_in()?)?)
+    }
+
+    /// Everything that a name can lead to.
+    fn shelf(&self) -> Result<Shelf, Failure> {
+        Ok(Shelf::new(self.store()?))
+    }
+
+    /// The model that a name or folder leads to.
+    fn model(&self, name: &str) -> Result<Model, Failure> {
+        let found = self.shelf()?.find(name)?;
+        Ok(Model::open(found.name, found.folder)?)
+    }
+
+    /// Embeddings that were computed before.
+    fn embeddings(&self, none: bool) -> Cache {
+        if none { Cache::none() } else { Cache::at(self.cache.join("embeddings")) }
+    }
+
+    /// A line for whoever watches, on standard error.
+    fn note(&self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
     }
 }
 
@@ -102,6 +172,7 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     match dispatch(&cli) {
         Ok(Ending::Holds) => ExitCode::SUCCESS,
+        Ok(Ending::Fails) => ExitCode::from(1),
         Ok(Ending::Untold) => ExitCode::from(2),
         // Whoever reads our output may stop reading when they have seen enough.
         Err(Failure::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -119,10 +190,30 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
             .build_global()
             .map_err(|e| Failure::Usage(format!("cannot start {threads} threads: {e}")))?;
     }
+    if let Some(isa) = cli.common.isa
+        && !isa.force()
+    {
+        return Err(Failure::Usage(format!("this processor has no {isa}")));
+    }
     let context = Context::new(&cli.common)?;
     match &cli.command {
+        Command::Verify(args) => verify::run(args, &context),
         Command::Data(args) => data::run(args, &context),
+        Command::Model(args) => model::run(args, &context),
+        Command::Encode(args) => encode::run(args, &context),
+        Command::Task(args) => task::run(args, &context),
+        Command::Doctor => doctor::run(&context),
+        Command::Completions { shell } => Ok(completions(*shell)),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Ending {
+    use clap::CommandFactory as _;
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "snellen", &mut script);
+    // A reader that stops early is not an error.
+    let _ = std::io::stdout().write_all(&script);
+    Ending::Holds
 }
 
 /// One line: the error and what lies beneath it, as far as the line does not say it already.

@@ -51,7 +51,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         Machine::Json => {
             let tensors: serde_json::Map<_, _> = weights
                 .iter()
-                .map(|(name, info)| (name.to_owned(), json!({"dtype": format!("{:?}", info.dtype), "shape": info.shape})))
+                .map(|(name, info)| {
+                    (name.to_owned(), json!({"dtype": format!("{:?}", info.dtype), "shape": info.shape}))
+                })
                 .collect();
             let mut all = serde_json::Map::from_iter([("schema".to_owned(), json!(1))]);
             all.extend(facts.into_iter().map(|(name, value)| (name.to_owned(), value)));

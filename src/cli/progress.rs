@@ -13,7 +13,8 @@ pub(crate) fn bar(context: &Context, total: usize, what: &str) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{msg:18} {bar:32} {pos}/{len}  {per_sec}  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr_with_hz(8)).with_style(style);
+    let bar =
+        ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr_with_hz(8)).with_style(style);
     bar.set_message(what.to_owned());
     bar
 }

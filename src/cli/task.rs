@@ -113,13 +113,17 @@ fn print(args: &Tatoeba, scored: &[Scored]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match args.format {
         Machine::Json => {
-            let cells: Vec<_> =
-                scored.iter().flat_map(|one| &one.cells).map(|(key, value)| json!({"key": key, "value": value})).collect();
+            let cells: Vec<_> = scored
+                .iter()
+                .flat_map(|one| &one.cells)
+                .map(|(key, value)| json!({"key": key, "value": value}))
+                .collect();
             let run = args.output.as_ref().map(|folder| folder.display().to_string());
             writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest.hex(), "run": run}))?;
         }
         Machine::Table => {
-            let measures: Vec<&str> = scored.first().iter().flat_map(|one| &one.cells).map(|(k, _)| k.measure.as_str()).collect();
+            let measures: Vec<&str> =
+                scored.first().iter().flat_map(|one| &one.cells).map(|(k, _)| k.measure.as_str()).collect();
             writeln!(out, "{:12}{}  digest", "language", columns(&measures))?;
             for one in scored {
                 let language = one.cells.first().map_or("", |(key, _)| key.language.as_str());

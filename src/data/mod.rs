@@ -2,6 +2,7 @@
 //! that the program reads and writes.
 
 pub mod atomic;
+mod builtin;
 pub mod catalogue;
 pub mod digest;
 mod fault;
@@ -11,6 +12,7 @@ pub mod manifest;
 mod pins;
 mod place;
 mod q4;
+pub mod shelf;
 mod source;
 mod stamp;
 pub mod store;

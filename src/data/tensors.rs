@@ -4,6 +4,7 @@
 //! then mean nothing. Layout: <https://huggingface.co/docs/safetensors> (eight bytes of header length, JSON header padded
 //! with spaces to a multiple of eight, data).
 
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};

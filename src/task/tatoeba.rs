@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use super::Key;
 use crate::Result;
 use crate::data::FileFault;
@@ -21,16 +23,19 @@ use crate::retrieval::{self, Hit};
 const DEPTH: usize = 10;
 
 /// Which side asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Direction {
     /// The foreign sentence is the query, English the corpus.
+    #[serde(rename = "xx-en")]
     ForeignToEnglish,
     /// The English sentence is the query.
+    #[serde(rename = "en-xx")]
     EnglishToForeign,
 }
 
 /// Whose measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Convention {
     /// Accuracy, precision, recall and F1 in [0, 1], as MTEB prints them.
     Mteb,
@@ -152,7 +157,7 @@ impl Setup {
         Ok(Scored { cells, digest: digest(&rankings), rankings, embeddings: embeddings.hex() })
     }
 
-    /// The keys of all cells of a language, for when they cannot be computed.
+    /// What all cells of a language have in common.
     fn key(&self, data: &Found, language: &str, model: &Model, recipe: &Recipe) -> Key {
         Key {
             task: "tatoeba".to_owned(),

@@ -1,0 +1,143 @@
+//! Checking a claim: its recipe is run and every cell gets a verdict.
+
+use super::{Cell, ClaimFile, ClaimOutcome, Published, Verdict, judge};
+use crate::Result;
+use crate::data::FileFault;
+use crate::data::shelf::{Found, Lookup, Shelf};
+use crate::encoder::{Batching, Cache, How, Model, Recipe};
+use crate::kernel::ARITH;
+use crate::task::Key;
+use crate::task::tatoeba::{Pair, Scored, Setup};
+
+/// Hears how a long check gets on.
+pub trait Progress: Sync {
+    /// A claim is begun that encodes so many sentences.
+    fn begin(&self, claim: &str, sentences: usize);
+    /// So many more sentences are done; called from any thread.
+    fn advance(&self, sentences: usize);
+}
+
+/// Checks claims with what is on a shelf.
+pub struct Checker<'a> {
+    /// Where data sets and models are looked up.
+    pub shelf: &'a Shelf,
+    /// Embeddings that were computed before.
+    pub cache: &'a Cache,
+    /// Which sentences are computed together, which cannot change a bit.
+    pub batching: Batching,
+    /// Hears how it gets on.
+    pub progress: &'a dyn Progress,
+}
+
+impl Checker<'_> {
+    /// Runs the claim's recipe. Where data or model are not here, every cell is `blocked` and says how to get them.
+    ///
+    /// # Errors
+    /// Data or a model that is damaged or cannot be used; a cell's language that the data has not, or a measure that the convention has not.
+    pub fn check(&self, claim: &ClaimFile) -> Result<ClaimOutcome> {
+        let cells = match (self.shelf.look_up(&claim.recipe.data)?, self.shelf.look_up(&claim.recipe.model)?) {
+            (Lookup::Found(data), Lookup::Found(model)) => self.compute(claim, &data, &model)?,
+            (Lookup::Absent(data), Lookup::Absent(model)) => blocked(claim, &format!("{data}; {model}")),
+            (Lookup::Absent(why), _) | (_, Lookup::Absent(why)) => blocked(claim, &why),
+        };
+        Ok(ClaimOutcome { id: claim.id.clone(), title: claim.title.clone(), source: claim.source.to_string(), cells })
+    }
+
+    fn compute(&self, claim: &ClaimFile, data: &Found, model: &Found) -> Result<Vec<Cell>> {
+        let model = Model::open(model.name.clone(), model.folder.clone())?;
+        let setup = setup(claim, &model);
+        let languages = languages(claim);
+        let pairs = languages
+            .iter()
+            .map(|language| Pair::read(data, language.strip_suffix("-eng").unwrap_or(language)))
+            .collect::<Result<Vec<_>>>()?;
+        self.progress.begin(&claim.id, pairs.iter().map(|pair| 2 * pair.english.len()).sum());
+        let advance = |sentences| self.progress.advance(sentences);
+        let how = How { recipe: &setup.recipe, batching: self.batching, done: &advance };
+        let scored =
+            pairs.iter().map(|pair| setup.score(data, pair, &model, &how, self.cache)).collect::<Result<Vec<_>>>()?;
+        claim
+            .cells
+            .iter()
+            .filter_map(|cell| Some((cell, languages.iter().position(|language| *language == cell.language)?)))
+            .map(|(cell, language)| judged(claim, cell, &scored[language]))
+            .collect()
+    }
+}
+
+/// The claim's recipe with the model's own where the claim is silent.
+fn setup(claim: &ClaimFile, model: &Model) -> Setup {
+    let (own, recipe) = (model.recipe(), &claim.recipe);
+    Setup {
+        direction: recipe.direction,
+        convention: recipe.convention,
+        recipe: Recipe {
+            prefix: recipe.prefix.clone(),
+            pooling: recipe.pooling.unwrap_or(own.pooling),
+            layer: recipe.layer.unwrap_or(own.layer),
+            ..own
+        },
+    }
+}
+
+/// The languages that the claim is about, in the order of its cells.
+fn languages(claim: &ClaimFile) -> Vec<&str> {
+    let mut languages: Vec<&str> = Vec::new();
+    for cell in &claim.cells {
+        let wanted = claim.recipe.languages.as_ref().is_none_or(|only| only.contains(&cell.language));
+        if wanted && !languages.contains(&cell.language.as_str()) {
+            languages.push(&cell.language);
+        }
+    }
+    languages
+}
+
+fn judged(claim: &ClaimFile, published: &Published, scored: &Scored) -> Result<Cell> {
+    let Some((key, value)) = scored.cells.iter().find(|(key, _)| key.measure == published.measure) else {
+        let known: Vec<&str> = scored.cells.iter().map(|(key, _)| key.measure.as_str()).collect();
+        let what = format!("no measure {} in this convention, only {}", published.measure, known.join(", "));
+        return Err(FileFault::content(format!("claim {}", claim.id), what).into());
+    };
+    let tolerance = claim.tolerance.as_ref().map(|tolerance| tolerance.value);
+    let (verdict, why) = judge(published, *value, Some(&scored.digest), tolerance, claim.source.recorded);
+    Ok(Cell {
+        key: key.clone(),
+        published: published.value.clone(),
+        value: Some(*value),
+        digits: published.digits,
+        verdict,
+        digest: Some(scored.digest.clone()),
+        why,
+    })
+}
+
+/// Every cell `blocked`, with as much of its key as is known without data and model.
+fn blocked(claim: &ClaimFile, why: &str) -> Vec<Cell> {
+    let recipe = &claim.recipe;
+    let unknown = || "unknown".to_owned();
+    let cell = |published: &Published| Cell {
+        key: Key {
+            task: "tatoeba".to_owned(),
+            data: recipe.data.clone(),
+            data_sha256: unknown(),
+            language: published.language.clone(),
+            direction: recipe.direction.to_string(),
+            measure: published.measure.clone(),
+            aggregation: unknown(),
+            model: recipe.model.clone(),
+            model_sha256: unknown(),
+            pooling: recipe.pooling.map_or_else(unknown, |pooling| pooling.to_string()),
+            prefix: recipe.prefix.clone(),
+            perturbation: None,
+            ties: unknown(),
+            arith: ARITH,
+        },
+        published: published.value.clone(),
+        value: None,
+        digits: published.digits,
+        verdict: Verdict::Blocked,
+        digest: None,
+        why: Some(why.to_owned()),
+    };
+    claim.cells.iter().map(cell).collect()
+}

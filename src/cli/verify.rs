@@ -1,0 +1,178 @@
+//! `snellen verify`: does each published cell hold?
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use indicatif::ProgressBar;
+use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Progress, catalogue};
+use snellen::data::atomic;
+use snellen::encoder::{Batching, Order};
+use snellen::report::{self, Format};
+
+use super::{Context, Ending, Failure, progress};
+
+/// The claims that need nothing but the program.
+const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
+
+/// Check published claims, cell by cell.
+///
+/// Exit status: 0 every cell holds; 1 a cell does not; 2 it could not be told.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Claims: names that --list shows, or files. Default: those that need nothing but the program; with --claims all of the folder.
+    claims: Vec<String>,
+    /// A folder of further claim files (*.toml).
+    #[arg(long = "claims", value_name = "DIR")]
+    claims_dir: Option<PathBuf>,
+    /// List the claims that are known and stop.
+    #[arg(long)]
+    list: bool,
+    /// With `all`, a cell whose inputs are not here (blocked) makes the exit status 2.
+    #[arg(long, value_enum, default_value_t = Require::Available)]
+    require: Require,
+    /// table, json, csv, markdown or junit.
+    #[arg(long, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report here instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Neither look for embeddings that were computed before nor keep new ones.
+    #[arg(long)]
+    no_cache: bool,
+    /// About how many tokens one thread computes at once. Results do not depend on it.
+    #[arg(long, value_name = "N", default_value_t = Batching::default().tokens, hide_short_help = true)]
+    batch_tokens: usize,
+    /// In which order sentences are put into batches: given, reversed or sorted (by length). Results do not depend on it.
+    #[arg(long, value_name = "ORDER", default_value_t = Batching::default().order, hide_short_help = true)]
+    batch_order: Order,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Require {
+    /// Blocked cells are counted apart.
+    Available,
+    /// No cell may be blocked.
+    All,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    if args.list {
+        return list(args);
+    }
+    let claims = claims(args)?;
+    let shelf = context.shelf()?;
+    let bars = Bars { context, bar: Mutex::new(ProgressBar::hidden()) };
+    let checker = Checker {
+        shelf: &shelf,
+        cache: &context.embeddings(args.no_cache),
+        batching: Batching { tokens: args.batch_tokens, order: args.batch_order },
+        progress: &bars,
+    };
+    let claims = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
+    bars.finish();
+    let outcome = Outcome { claims };
+    write(args, &outcome)?;
+    Ok(match (outcome.holds(), outcome.blocked() && args.require == Require::All) {
+        (false, _) => Ending::Fails,
+        (true, true) => Ending::Untold,
+        (true, false) => Ending::Holds,
+    })
+}
+
+fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
+    if let Some(path) = &args.output {
+        let mut bytes = Vec::new();
+        report::write(outcome, args.format, &mut bytes)?;
+        return Ok(atomic::write(path, &bytes)?);
+    }
+    let mut out = std::io::stdout().lock();
+    if args.format == Format::Table {
+        let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        report::write_table(outcome, color, &mut out)?;
+    } else {
+        report::write(outcome, args.format, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn list(args: &Args) -> Result<Ending, Failure> {
+    let mut out = std::io::stdout().lock();
+    let mut all = catalogue::names().map(built_in).collect::<Result<Vec<_>, _>>()?;
+    if let Some(folder) = &args.claims_dir {
+        all.extend(in_folder(folder)?);
+    }
+    for claim in all {
+        writeln!(out, "{:40} {:5} cells  {}", claim.id, claim.cells.len(), claim.title)?;
+    }
+    Ok(Ending::Holds)
+}
+
+/// The claims asked for: by name, by file, or by default.
+fn claims(args: &Args) -> Result<Vec<ClaimFile>, Failure> {
+    let further = args.claims_dir.as_deref().map(in_folder).transpose()?;
+    if args.claims.is_empty() {
+        return match further {
+            Some(claims) => Ok(claims),
+            None => DEFAULT.into_iter().map(built_in).collect(),
+        };
+    }
+    let further = further.unwrap_or_default();
+    args.claims
+        .iter()
+        .map(|name| match further.iter().find(|claim| claim.id == *name) {
+            Some(claim) => Ok(claim.clone()),
+            None if name.ends_with(".toml") => Ok(ClaimFile::read(Path::new(name))?),
+            None => built_in(name),
+        })
+        .collect()
+}
+
+fn built_in(name: &str) -> Result<ClaimFile, Failure> {
+    catalogue::by_name(name)?.ok_or_else(|| {
+        let known: Vec<&str> = catalogue::names().collect();
+        Failure::Usage(format!("no claim {name}; known: {}; or give a .toml file", known.join(", ")))
+    })
+}
+
+/// The claims of a folder, sorted by file name.
+fn in_folder(folder: &Path) -> Result<Vec<ClaimFile>, Failure> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|e| Failure::Usage(format!("{}: cannot read the folder: {e}", folder.display())))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::Usage(format!("{}: no claim (*.toml) in it", folder.display())));
+    }
+    files.iter().map(|path| Ok(ClaimFile::read(path)?)).collect()
+}
+
+/// A progress bar for each claim.
+struct Bars<'a> {
+    context: &'a Context,
+    bar: Mutex<ProgressBar>,
+}
+
+impl Bars<'_> {
+    fn finish(&self) {
+        if let Ok(bar) = self.bar.lock() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Bars<'_> {
+    fn begin(&self, claim: &str, sentences: usize) {
+        if let Ok(mut bar) = self.bar.lock() {
+            bar.finish_and_clear();
+            *bar = progress::bar(self.context, sentences, claim);
+        }
+    }
+
+    fn advance(&self, sentences: usize) {
+        if let Ok(bar) = self.bar.lock() {
+            bar.inc(sentences as u64);
+        }
+    }
+}
