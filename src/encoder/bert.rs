@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use super::weights::Weights;
 use super::{Activation, Config};
 use crate::Result;
-use crate::kernel::product::{Grid, product};
+use crate::kernel::product::{Columns, Rows, product};
 use crate::kernel::{NotFinite, rows};
 
 /// The weights of an encoder, ready to multiply.
@@ -35,7 +35,7 @@ struct Layer {
 }
 
 struct Linear {
-    weight: Grid,
+    weight: Columns,
     bias: Vec<f32>,
 }
 
@@ -160,10 +160,10 @@ fn attend(projected: ArrayView2<'_, f32>, mut context: ArrayViewMut2<'_, f32>, h
     let mut scores = Array2::zeros((tokens, tokens));
     for head in 0..heads {
         let part = |i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
-        product(&Grid::of_rows(part(0))?, &Grid::of_rows(part(1))?, scores.view_mut());
+        product(&Rows::of(part(0))?, &Columns::of(part(1))?, scores.view_mut());
         rows::softmax(flat(&mut scores), tokens, divisor);
         let out = context.slice_mut(s![.., head * width..(head + 1) * width]);
-        product(&Grid::of_rows(scores.view())?, &Grid::of_rows(part(2).t())?, out);
+        product(&Rows::of(scores.view())?, &Columns::of(part(2).t())?, out);
     }
     Ok(())
 }
@@ -177,13 +177,13 @@ impl Linear {
             bias.extend(weights.read(&format!("{name}.bias"), &[rows])?);
         }
         let weight = ArrayView2::from_shape((names.len() * rows, columns), &weight).expect("read with this shape");
-        Ok(Self { weight: Grid::of_rows(weight).expect("every value read is finite"), bias })
+        Ok(Self { weight: Columns::of(weight).expect("every value read is finite"), bias })
     }
 
     /// x·Wᵀ + b.
     fn apply(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>, NotFinite> {
         let mut out = Array2::zeros((x.nrows(), self.bias.len()));
-        product(&Grid::of_rows(x)?, &self.weight, out.view_mut());
+        product(&Rows::of(x)?, &self.weight, out.view_mut());
         flat(&mut out).chunks_exact_mut(self.bias.len()).for_each(|row| rows::add(row, &self.bias));
         Ok(out)
     }

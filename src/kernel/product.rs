@@ -1,16 +1,16 @@
-//! Exact matrix products, fast: integers of up to 24 bits held in f64, multiplied by ndarray's own product.
+//! Exact matrix products, fast: integers of up to 24 bits held in f64.
 //!
 //! A product of two grid values is below 2^46, so that 128 of them sum to at most 128·8,355,711² < 2^53: every partial sum of a block of 128
 //! terms is an integer that f64 holds exactly, whatever the order and whether or not multiplication and addition are fused.
 //! Blocks are joined in i64, which holds k up to 2^63/8,355,711² = 132,104 terms.
+//!
+//! The left operand lies row by row; the right one in panels of 16 columns, packed once. A tile of rows times a panel stays in
+//! registers over a whole block. The loops are plain ones that the compiler turns into vectors for each instruction set.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, s};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::NotFinite;
-use super::isa::compiled_for_each_isa;
-#[cfg(test)]
-use super::reference;
+use super::isa::{Isa, compiled_for_each_isa};
 use super::reference::{GRID_MAX, power_of_two};
 
 /// How many products f64 sums exactly.
@@ -19,64 +19,97 @@ const BLOCK: usize = 128;
 /// The longest row whose exact sum fits i64.
 pub const MAX_TERMS: usize = 132_104;
 
-/// Columns of an output that are computed at once: their block of B and the partial sums stay in the cache.
-const TILE: usize = 192;
+/// Columns of a panel.
+const PANEL: usize = 16;
 
-/// Rows on their grids: `rows` × `k` integers held in f64, and each row's 2^e.
-pub struct Grid {
+/// The left operand of a product: rows on their grids, as integers held in f64, and each row's 2^e.
+pub struct Rows {
     k: usize,
     q: Vec<f64>,
     scale: Vec<f64>,
 }
 
-impl Grid {
-    /// Puts every row of `matrix` on a grid of its own.
+/// The right operand of a product: columns on their grids, in panels.
+pub struct Columns {
+    k: usize,
+    /// Panel after panel, each k rows of [`PANEL`] columns; columns beyond the last are zero.
+    panels: Vec<[f64; PANEL]>,
+    scale: Vec<f64>,
+}
+
+impl Rows {
+    /// Puts every row of `matrix` [m, k] on a grid of its own.
     ///
     /// # Errors
     /// A value that is not finite, with its row.
     ///
     /// # Panics
     /// A row longer than [`MAX_TERMS`].
-    pub fn of_rows(matrix: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
+    pub fn of(matrix: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
         let (m, k) = matrix.dim();
-        assert!(k <= MAX_TERMS, "a row of {k} terms could overflow its sum");
         let mut q = vec![0.0; m * k];
-        let mut scale = Vec::with_capacity(m);
-        let mut copy = Vec::new();
-        for (i, (row, q)) in matrix.rows().into_iter().zip(q.chunks_exact_mut(k.max(1))).enumerate() {
-            let row = match row.to_slice() {
-                Some(row) => row,
-                None => {
-                    copy.clear();
-                    copy.extend(row.iter().copied());
-                    &copy
-                }
-            };
-            scale.push(grid_row(row, q).ok_or(NotFinite { row: i })?);
-        }
+        let scale = each_grid(matrix, |row, grid| q[row * k..(row + 1) * k].copy_from_slice(grid))?;
         Ok(Self { k, q, scale })
     }
 
     /// How many rows there are.
     #[must_use]
-    pub fn rows(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.scale.len()
     }
 
-    /// Some of the rows, as a grid of their own.
+    /// Some of the rows, as an operand of their own.
     #[must_use]
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
         let q = self.q[rows.start * self.k..rows.end * self.k].to_vec();
         Self { k: self.k, q, scale: self.scale[rows].to_vec() }
     }
+}
 
-    fn view(&self) -> ArrayView2<'_, f64> {
-        ArrayView2::from_shape((self.rows(), self.k), &self.q).expect("made with this shape")
+impl Columns {
+    /// Puts every row of `transposed` [n, k], a column of the right operand each, on a grid of its own, and packs them.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its row.
+    ///
+    /// # Panics
+    /// A row longer than [`MAX_TERMS`].
+    pub fn of(transposed: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
+        let (n, k) = transposed.dim();
+        let mut panels = vec![[0.0; PANEL]; n.div_ceil(PANEL) * k];
+        let scale = each_grid(transposed, |column, grid| {
+            let panel = &mut panels[column / PANEL * k..][..k];
+            panel.iter_mut().zip(grid).for_each(|(row, q)| row[column % PANEL] = *q);
+        })?;
+        Ok(Self { k, panels, scale })
+    }
+
+    /// How many columns there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.scale.len()
     }
 }
 
+/// Puts each row on its grid and hands it to `take`; returns the rows' 2^e.
+fn each_grid(matrix: ArrayView2<'_, f32>, mut take: impl FnMut(usize, &[f64])) -> Result<Vec<f64>, NotFinite> {
+    let k = matrix.ncols();
+    assert!(k <= MAX_TERMS, "a row of {k} terms could overflow its sum");
+    let (mut copy, mut q) = (vec![0.0; k], vec![0.0; k]);
+    let mut scale = Vec::with_capacity(matrix.nrows());
+    for (i, row) in matrix.rows().into_iter().enumerate() {
+        let row = row.to_slice().unwrap_or_else(|| {
+            copy.iter_mut().zip(row).for_each(|(c, x)| *c = *x);
+            &copy
+        });
+        scale.push(grid_row(row, &mut q).ok_or(NotFinite { row: i })?);
+        take(i, &q);
+    }
+    Ok(scale)
+}
+
 compiled_for_each_isa! {
-    /// [`reference::grid`] of one row into `q`; returns 2^e, or none where a value is not finite.
+    /// [`super::reference::grid`] of one row into `q`; returns 2^e, or none where a value is not finite.
     fn grid_row(row: &[f32], q: &mut [f64]) -> Option<f64> {
         // Magnitudes compare as their bit patterns do, and everything that is not finite is above all that is.
         let largest = row.iter().fold(0u32, |m, x| m.max(x.to_bits() & 0x7fff_ffff));
@@ -89,30 +122,6 @@ compiled_for_each_isa! {
             *q = round(f64::from(*x) * inverse);
         }
         Some(power_of_two(e))
-    }
-
-    /// Adds a block's sums to the joined ones.
-    fn join(total: &mut [i64], block: &[f64]) {
-        for (t, b) in total.iter_mut().zip(block) {
-            // SAFETY: a block's sum is an integer of magnitude below 2^53.
-            #[allow(unsafe_code)]
-            let integer = unsafe { b.to_int_unchecked::<i64>() };
-            *t += integer;
-        }
-    }
-
-    /// Joined sums to f32, scaled: [`reference::scaled`].
-    fn scale_joined(out: &mut [f32], total: &[i64], row: f64, columns: &[f64]) {
-        for ((o, t), c) in out.iter_mut().zip(total).zip(columns) {
-            *o = (f64::from(*t as f32) * (row * c)) as f32;
-        }
-    }
-
-    /// Sums of a single block to f32, scaled: the same, as an integer below 2^53 rounds alike from f64 and from i64.
-    fn scale_block(out: &mut [f32], block: &[f64], row: f64, columns: &[f64]) {
-        for ((o, b), c) in out.iter_mut().zip(block).zip(columns) {
-            *o = (f64::from(*b as f32) * (row * c)) as f32;
-        }
     }
 }
 
@@ -135,54 +144,112 @@ fn round(x: f64) -> f64 {
     (x + MAGIC) - MAGIC
 }
 
-/// The exact product of the rows of `a` [m, k] with the rows of `b` [n, k] into `out` [m, n]: [`reference::product`].
+/// The exact product of `a` [m, k] and `b` [k, n] into `out` [m, n]: [`super::reference::product`].
 ///
 /// # Panics
 /// Shapes that do not fit each other, or rows of `out` that do not lie contiguously.
-pub fn product(a: &Grid, b: &Grid, mut out: ArrayViewMut2<'_, f32>) {
-    assert_eq!((a.k, a.rows(), b.rows()), (b.k, out.nrows(), out.ncols()), "shapes of a product");
-    let mut sums = Sums::default();
-    for start in (0..b.rows()).step_by(TILE) {
-        let end = b.rows().min(start + TILE);
-        tile(a, b, start..end, &mut sums, out.slice_mut(s![.., start..end]));
+pub fn product(a: &Rows, b: &Columns, mut out: ArrayViewMut2<'_, f32>) {
+    assert_eq!((a.k, a.count(), b.count()), (b.k, out.nrows(), out.ncols()), "shapes of a product");
+    #[cfg(target_arch = "x86_64")]
+    match Isa::active() {
+        // SAFETY: an instruction set is active only if the processor was found to have it.
+        #[allow(unsafe_code)]
+        Isa::Avx512 => return unsafe { product_avx512(a, b, &mut out) },
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        Isa::Avx2 => return unsafe { product_avx2(a, b, &mut out) },
+        Isa::Portable => {}
     }
+    panels::<2, false>(a, b, &mut out);
 }
 
-/// Partial sums of a tile, kept from tile to tile.
-#[derive(Default)]
-struct Sums {
-    block: Vec<f64>,
-    total: Vec<i64>,
+/// 24 accumulators of eight f64, two vectors of the panel: 26 of 32 registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
+fn product_avx512(a: &Rows, b: &Columns, out: &mut ArrayViewMut2<'_, f32>) {
+    panels::<12, true>(a, b, out);
 }
 
-fn tile(a: &Grid, b: &Grid, columns: std::ops::Range<usize>, sums: &mut Sums, mut out: ArrayViewMut2<'_, f32>) {
-    let (m, n) = out.dim();
-    sums.block.resize(m * n, 0.0);
-    sums.total.clear();
-    let single = a.k <= BLOCK;
-    if !single {
-        sums.total.resize(m * n, 0);
+/// 12 accumulators of four f64: 12 of 16 registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn product_avx2(a: &Rows, b: &Columns, out: &mut ArrayViewMut2<'_, f32>) {
+    panels::<3, true>(a, b, out);
+}
+
+/// Panel by panel, so that a panel stays in the cache while the rows pass by in tiles of `TILE`; the last rows one by one or three by three.
+#[inline(always)]
+fn panels<const TILE: usize, const FUSED: bool>(a: &Rows, b: &Columns, out: &mut ArrayViewMut2<'_, f32>) {
+    if a.k == 0 {
+        out.fill(0.0);
+        return;
     }
-    let (av, bv) = (a.view(), b.view());
-    for start in (0..a.k).step_by(BLOCK) {
-        let terms = start..a.k.min(start + BLOCK);
-        let mut block = ArrayViewMut2::from_shape((m, n), &mut sums.block[..m * n]).expect("sized above");
-        let (left, right) = (av.slice(s![.., terms.clone()]), bv.slice(s![columns.clone(), terms]));
-        general_mat_mul(1.0, &left, &right.t(), 0.0, &mut block);
-        if !single {
-            join(&mut sums.total, &sums.block[..m * n]);
+    for (panel, columns) in b.panels.chunks_exact(a.k).enumerate() {
+        let mut row = 0;
+        while row + TILE <= a.count() {
+            tile::<TILE, FUSED>(a, row, columns, panel, b, out);
+            row += TILE;
+        }
+        while row + 3 <= a.count() {
+            tile::<3, FUSED>(a, row, columns, panel, b, out);
+            row += 3;
+        }
+        while row < a.count() {
+            tile::<1, FUSED>(a, row, columns, panel, b, out);
+            row += 1;
         }
     }
-    let scales = &b.scale[columns];
-    for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+}
+
+/// `TILE` rows from `first` times one panel.
+#[inline(always)]
+fn tile<const TILE: usize, const FUSED: bool>(
+    a: &Rows,
+    first: usize,
+    columns: &[[f64; PANEL]],
+    panel: usize,
+    b: &Columns,
+    out: &mut ArrayViewMut2<'_, f32>,
+) {
+    let mut total = [[0i64; PANEL]; TILE];
+    for (i, columns) in columns.chunks(BLOCK).enumerate() {
+        let rows = std::array::from_fn(|r| &a.q[(first + r) * a.k + i * BLOCK..][..columns.len()]);
+        let sums = block::<TILE, FUSED>(rows, columns);
+        for (total, sums) in total.iter_mut().zip(&sums) {
+            for (t, s) in total.iter_mut().zip(sums) {
+                // SAFETY: a block's sum is an integer of magnitude below 2^53.
+                #[allow(unsafe_code)]
+                let integer = unsafe { s.to_int_unchecked::<i64>() };
+                *t += integer;
+            }
+        }
+    }
+    let start = panel * PANEL;
+    let scales = &b.scale[start..b.count().min(start + PANEL)];
+    for (r, total) in total.iter().enumerate() {
+        let mut row = out.row_mut(first + r);
         let row = row.as_slice_mut().expect("rows of a product's output lie contiguously");
-        let sums_of_row = i * n..(i + 1) * n;
-        if single {
-            scale_block(row, &sums.block[sums_of_row], a.scale[i], scales);
-        } else {
-            scale_joined(row, &sums.total[sums_of_row], a.scale[i], scales);
+        let scale = a.scale[first + r];
+        for ((o, t), column) in row[start..start + scales.len()].iter_mut().zip(total).zip(scales) {
+            *o = (f64::from(*t as f32) * (scale * column)) as f32;
         }
     }
+}
+
+/// Sums of at most [`BLOCK`] products of integers, exact in f64.
+#[inline(always)]
+fn block<const TILE: usize, const FUSED: bool>(rows: [&[f64]; TILE], columns: &[[f64; PANEL]]) -> [[f64; PANEL]; TILE] {
+    assert!(rows.iter().all(|row| row.len() == columns.len()));
+    let mut sums = [[0.0f64; PANEL]; TILE];
+    for (p, column) in columns.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let x = row[p];
+            for (s, y) in sums.iter_mut().zip(column) {
+                *s = if FUSED { x.mul_add(*y, *s) } else { *s + x * y };
+            }
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -190,7 +257,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::kernel::isa::Isa;
+    use crate::kernel::{isa::Isa, reference};
 
     /// Numbers of very different sizes, signs and a few zeros, from a linear congruential generator.
     fn awkward(len: usize, seed: u64) -> Vec<f32> {
@@ -218,8 +285,8 @@ mod tests {
             for (m, k, n) in shapes {
                 let (a, b) = (awkward(m * k, 1 + k as u64), awkward(n * k, 2 + n as u64));
                 let expected = reference::product(&a, &b, k).unwrap();
-                let a = Grid::of_rows(ArrayView2::from_shape((m, k), &a).unwrap()).unwrap();
-                let b = Grid::of_rows(ArrayView2::from_shape((n, k), &b).unwrap()).unwrap();
+                let a = Rows::of(ArrayView2::from_shape((m, k), &a).unwrap()).unwrap();
+                let b = Columns::of(ArrayView2::from_shape((n, k), &b).unwrap()).unwrap();
                 let mut out = Array2::zeros((m, n));
                 product(&a, &b, out.view_mut());
                 let same = out.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits());
@@ -235,9 +302,9 @@ mod tests {
         let k = 4099;
         let a = vec![8_355_711.0f32; k];
         let expected = reference::product(&a, &a, k).unwrap();
-        let grid = Grid::of_rows(ArrayView2::from_shape((1, k), &a).unwrap()).unwrap();
+        let matrix = ArrayView2::from_shape((1, k), &a).unwrap();
         let mut out = Array2::zeros((1, 1));
-        product(&grid, &grid, out.view_mut());
+        product(&Rows::of(matrix).unwrap(), &Columns::of(matrix).unwrap(), out.view_mut());
         assert_eq!(out[[0, 0]].to_bits(), expected[0].to_bits());
     }
 
@@ -249,14 +316,11 @@ mod tests {
                     continue;
                 }
                 let (q, e) = reference::grid(&row).unwrap();
-                let grid = Grid::of_rows(ArrayView2::from(&[row])).unwrap();
+                let grid = Rows::of(ArrayView2::from(&[row])).unwrap();
                 assert_eq!(grid.scale, [power_of_two(e)]);
                 assert!(grid.q.iter().zip(&q).all(|(x, y)| *x == *y as f64));
             }
         }
-        assert_eq!(
-            Grid::of_rows(ArrayView2::from(&[[1.0, 2.0], [1.0, f32::INFINITY]])).err(),
-            Some(NotFinite { row: 1 })
-        );
+        assert_eq!(Rows::of(ArrayView2::from(&[[1.0, 2.0], [1.0, f32::INFINITY]])).err(), Some(NotFinite { row: 1 }));
     }
 }

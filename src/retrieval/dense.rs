@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::data::FileFault;
-use crate::kernel::product::{Grid, product};
+use crate::kernel::product::{Columns, Rows, product};
 
 /// Queries that are scored together on one thread.
 const QUERIES: usize = 64;
@@ -27,14 +27,14 @@ pub struct Hit {
 pub fn rank(queries: ArrayView2<'_, f32>, corpus: ArrayView2<'_, f32>, k: usize) -> Result<Vec<Vec<Hit>>> {
     let refuse =
         |side: &'static str| move |e: crate::kernel::NotFinite| crate::Error::from(FileFault::content(side, e));
-    let corpus = Grid::of_rows(corpus).map_err(refuse("corpus embeddings"))?;
-    let queries = Grid::of_rows(queries).map_err(refuse("query embeddings"))?;
-    let blocks: Vec<usize> = (0..queries.rows()).step_by(QUERIES).collect();
+    let corpus = Columns::of(corpus).map_err(refuse("corpus embeddings"))?;
+    let queries = Rows::of(queries).map_err(refuse("query embeddings"))?;
+    let blocks: Vec<usize> = (0..queries.count()).step_by(QUERIES).collect();
     let ranked: Vec<Vec<Vec<Hit>>> = blocks
         .into_par_iter()
         .map(|start| {
-            let block = queries.slice(start..queries.rows().min(start + QUERIES));
-            let mut scores = Array2::zeros((block.rows(), corpus.rows()));
+            let block = queries.slice(start..queries.count().min(start + QUERIES));
+            let mut scores = Array2::zeros((block.count(), corpus.count()));
             product(&block, &corpus, scores.view_mut());
             scores.axis_iter(Axis(0)).map(|row| best(row.as_slice().expect("contiguous"), k)).collect()
         })

@@ -1,7 +1,7 @@
 //! Tatoeba: a sentence's translation among the sentences of the other side (Artetxe and Schwenk, arXiv 1812.10464).
 //!
-//! A language is a pair of files `v1/tatoeba.LANG-eng.LANG` and `v1/tatoeba.LANG-eng.eng`, a sentence a line, line i of one the
-//! translation of line i of the other. Sentences are stripped of outer white space, as every published evaluation does; cosine; the best
+//! A language is a pair of files `tatoeba.LANG-eng.LANG` and `tatoeba.LANG-eng.eng`, in the folder itself or in its `v1` as LASER has
+//! them, a sentence a line, line i of one the translation of line i of the other. Sentences are stripped of outer white space, as every published evaluation does; cosine; the best
 //! candidate is the prediction.
 
 use std::fmt;
@@ -85,12 +85,13 @@ pub struct Scored {
 pub fn languages(data: &Found) -> Result<Vec<String>> {
     let names = data.folder.names()?;
     let language = |name: &String| {
-        let (language, side) = name.strip_prefix("v1/tatoeba.")?.split_once("-eng.")?;
+        let name = name.strip_prefix("v1/").unwrap_or(name);
+        let (language, side) = name.strip_prefix("tatoeba.")?.split_once("-eng.")?;
         (language == side).then(|| language.to_owned())
     };
     let languages: Vec<String> = names.iter().filter_map(language).collect();
     if languages.is_empty() {
-        return Err(FileFault::content(data.folder.label("v1"), "no file tatoeba.LANG-eng.LANG").into());
+        return Err(FileFault::content(data.folder.label(""), "no file tatoeba.LANG-eng.LANG, nor in v1").into());
     }
     Ok(languages)
 }
@@ -101,14 +102,19 @@ impl Pair {
     /// # Errors
     /// A file that is missing or not UTF-8; sides of unequal length; no sentence at all.
     pub fn read(data: &Found, language: &str) -> Result<Self> {
+        let file = |side: &str| {
+            let name = format!("tatoeba.{language}-eng.{side}");
+            let below = format!("v1/{name}");
+            if data.folder.has(&below) { below } else { name }
+        };
         let side = |side: &str| -> Result<Vec<String>> {
-            let text = data.folder.text(&format!("v1/tatoeba.{language}-eng.{side}"))?;
+            let text = data.folder.text(&file(side))?;
             // Only a line feed ends a line: some sentences hold other characters that count as line ends elsewhere.
             let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
             Ok(if text.is_empty() { Vec::new() } else { lines.map(|line| line.trim().to_owned()).collect() })
         };
         let (foreign, english) = (side(language)?, side("eng")?);
-        let file = data.folder.label(&format!("v1/tatoeba.{language}-eng.{language}"));
+        let file = data.folder.label(&file(language));
         if foreign.len() != english.len() {
             let what = format!("{} lines, but its English side has {}", foreign.len(), english.len());
             return Err(FileFault::content(file, what).into());
