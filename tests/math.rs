@@ -5,6 +5,13 @@
 use snellen::kernel::math;
 
 type Function = fn(f32) -> f32;
+/// The bits of inputs and of the results they must have.
+type Cases = [(u32, u32)];
+/// Its name, ours, the oracle's, and where it is hard.
+#[cfg(unix)]
+type Pair = (&'static str, Function, Function, &'static Cases);
+/// Its name, one call, and a loop over a slice.
+type Loop = (&'static str, Function, fn(&mut [f32]));
 
 /// Between two inputs of the sample; prime, so that every pattern of low bits comes up.
 const STRIDE: usize = 4099;
@@ -34,7 +41,7 @@ fn the_sample_has_the_oracles_bits() {
 #[cfg(unix)]
 #[test]
 fn the_oracle_agrees() {
-    let pairs: [(&str, Function, Function, &[(u32, u32)]); 4] = [
+    let pairs: [Pair; 4] = [
         ("exp", math::exp, core_math::expf, EXP_HARD),
         ("tanh", math::tanh, core_math::tanhf, TANH_HARD),
         ("erf", math::erf, core_math::erff, ERF_HARD),
@@ -50,14 +57,14 @@ fn the_oracle_agrees() {
     }
 }
 
-fn hold(name: &str, function: Function, cases: &[(u32, u32)]) {
+fn hold(name: &str, function: Function, cases: &Cases) {
     for &(x, expected) in cases {
         let y = function(f32::from_bits(x)).to_bits();
         assert_eq!(y, expected, "{name} of 0x{x:08x} is 0x{expected:08x}, not 0x{y:08x}");
     }
 }
 
-fn hold_odd(name: &str, function: Function, cases: &[(u32, u32)]) {
+fn hold_odd(name: &str, function: Function, cases: &Cases) {
     hold(name, function, cases);
     let negated: Vec<_> = cases.iter().map(|&(x, y)| (x | 1 << 31, y | 1 << 31)).collect();
     hold(name, function, &negated);
@@ -93,7 +100,7 @@ fn nan_of_any_payload_gives_the_same_nan() {
 #[test]
 fn a_loop_over_a_slice_gives_the_bits_of_single_calls() {
     let inputs: Vec<f32> = sample().chain([1.5, -0.25, 0.75]).collect();
-    let slices: [(&str, Function, fn(&mut [f32])); 4] = [
+    let slices: [Loop; 4] = [
         ("exp", math::exp, |slice| slice.iter_mut().for_each(|x| *x = math::exp(*x))),
         ("tanh", math::tanh, |slice| slice.iter_mut().for_each(|x| *x = math::tanh(*x))),
         ("erf", math::erf, |slice| slice.iter_mut().for_each(|x| *x = math::erf(*x))),
@@ -112,7 +119,7 @@ fn a_loop_over_a_slice_gives_the_bits_of_single_calls() {
 }
 
 /// Zeros, ends, subnormals, and on either side of where the result overflows, vanishes, turns subnormal or leaves 1.
-const EXP_SPECIAL: &[(u32, u32)] = &[
+const EXP_SPECIAL: &Cases = &[
     (0x0000_0000, 0x3f80_0000),
     (0x8000_0000, 0x3f80_0000),
     (0x0000_0001, 0x3f80_0000),
@@ -136,7 +143,7 @@ const EXP_SPECIAL: &[(u32, u32)] = &[
 ];
 
 /// Zero, subnormals, and on either side of where the result reaches 1.
-const TANH_SPECIAL: &[(u32, u32)] = &[
+const TANH_SPECIAL: &Cases = &[
     (0x0000_0000, 0x0000_0000),
     (0x0000_0001, 0x0000_0001),
     (0x007f_ffff, 0x007f_ffff),
@@ -149,7 +156,7 @@ const TANH_SPECIAL: &[(u32, u32)] = &[
 ];
 
 /// The same for the error function.
-const ERF_SPECIAL: &[(u32, u32)] = &[
+const ERF_SPECIAL: &Cases = &[
     (0x0000_0000, 0x0000_0000),
     (0x0000_0001, 0x0000_0001),
     (0x007f_ffff, 0x0090_6eb9),
@@ -162,7 +169,7 @@ const ERF_SPECIAL: &[(u32, u32)] = &[
 ];
 
 /// Zeros, negative numbers, subnormals, around 1, and on either side of √½, where the reduction changes.
-const LOG_SPECIAL: &[(u32, u32)] = &[
+const LOG_SPECIAL: &Cases = &[
     (0x0000_0000, 0xff80_0000),
     (0x8000_0000, 0xff80_0000),
     (0x8000_0001, 0x7fc0_0000),
@@ -182,7 +189,7 @@ const LOG_SPECIAL: &[(u32, u32)] = &[
 ];
 
 /// The inputs whose exponentials lie nearest to a midpoint of two neighbouring `f32`, and the results.
-const EXP_HARD: &[(u32, u32)] = &[
+const EXP_HARD: &Cases = &[
     (0xc169_12cd, 0x34fd_331b),
     (0xbbf0_edf1, 0x3f7e_1fe9),
     (0x377e_ff81, 0x3f80_0080),
@@ -202,7 +209,7 @@ const EXP_HARD: &[(u32, u32)] = &[
 ];
 
 /// The same for the hyperbolic tangent.
-const TANH_HARD: &[(u32, u32)] = &[
+const TANH_HARD: &Cases = &[
     (0x3ac3_7de2, 0x3ac3_7dd9),
     (0x3eee_0566, 0x3ede_3cbe),
     (0x3cd4_1b91, 0x3cd4_0f70),
@@ -222,7 +229,7 @@ const TANH_HARD: &[(u32, u32)] = &[
 ];
 
 /// The same for the error function; the last eight are the nearest on [1, 2.3125) and beyond.
-const ERF_HARD: &[(u32, u32)] = &[
+const ERF_HARD: &Cases = &[
     (0x3940_ead6, 0x3959_af14),
     (0x39c0_057d, 0x39d8_ac49),
     (0x358e_9d2d, 0x35a0_ec32),
@@ -250,7 +257,7 @@ const ERF_HARD: &[(u32, u32)] = &[
 ];
 
 /// The same for the logarithm.
-const LOG_HARD: &[(u32, u32)] = &[
+const LOG_HARD: &Cases = &[
     (0x1f11_6ab8, 0xc233_b53e),
     (0x3c41_3d3a, 0xc08e_158f),
     (0x4117_8feb, 0x400f_e5e7),
