@@ -148,7 +148,7 @@ impl Job<'_> {
         let mut placed = Placed::new();
         let mut rest: Vec<&Item> = Vec::new();
         for item in items {
-            match self.from_mirror(item, folder) {
+            match self.ask_mirror(item, folder) {
                 Some(Ok(found)) => {
                     self.progress.placed(&item.path);
                     placed.push((*item, found));
@@ -170,7 +170,7 @@ impl Job<'_> {
     }
 
     /// The mirror's copy, plain or packed with gzip; `None` where there is none.
-    fn from_mirror(&self, item: &Item, folder: &Path) -> Option<Result<Found>> {
+    fn ask_mirror(&self, item: &Item, folder: &Path) -> Option<Result<Found>> {
         let plain = self.mirror.as_ref()?.join(&item.path);
         let packed = plain.with_file_name(format!("{}.gz", plain.file_name()?.to_string_lossy()));
         let (path, gzip) = match (plain.is_file(), packed.is_file()) {
@@ -202,11 +202,11 @@ impl Job<'_> {
             return self.fail(group, &why);
         }
         let results = match &group[0].source {
-            Source::Git { repository, commit, .. } => self.from_git(repository, commit, group, folder),
+            Source::Git { repository, commit, .. } => self.ask_git(repository, commit, group, folder),
             Source::Pip { package, version, platform, .. } => {
-                self.from_pip(package, version, platform.as_deref(), group, folder)
+                self.ask_pip(package, version, platform.as_deref(), group, folder)
             }
-            Source::Http { url } => self.from_http(url, group[0], folder).map(|found| vec![Ok(found)]),
+            Source::Http { url } => self.ask_http(url, group[0], folder).map(|found| vec![Ok(found)]),
             Source::Inline { text } => {
                 let fill = |out: &mut dyn Write| place::copy("manifest", &mut text.as_bytes(), out);
                 Ok(vec![self.put(group[0], folder, fill)])
@@ -238,7 +238,7 @@ impl Job<'_> {
         placed.push((item, found));
     }
 
-    fn from_git(
+    fn ask_git(
         &mut self,
         repository: &str,
         commit: &str,
@@ -257,7 +257,7 @@ impl Job<'_> {
             .collect())
     }
 
-    fn from_pip(
+    fn ask_pip(
         &mut self,
         package: &str,
         version: &str,
@@ -277,19 +277,19 @@ impl Job<'_> {
             .collect())
     }
 
-    fn from_http(&mut self, url: &str, item: &Item, folder: &Path) -> Result<Found> {
+    fn ask_http(&mut self, url: &str, item: &Item, folder: &Path) -> Result<Found> {
         self.progress.doing(&format!("curl {url}"));
         let partial = self.partial.join(digest::of_bytes(url.as_bytes()));
         let resumed = partial.exists();
-        let mut result = self.attempt_http(url, item, folder, &partial);
+        let mut result = self.try_http(url, item, folder, &partial);
         if result.is_err() && resumed && !partial.exists() {
             // What lay there may have been the beginning of another version.
-            result = self.attempt_http(url, item, folder, &partial);
+            result = self.try_http(url, item, folder, &partial);
         }
         result
     }
 
-    fn attempt_http(&mut self, url: &str, item: &Item, folder: &Path, partial: &Path) -> Result<Found> {
+    fn try_http(&mut self, url: &str, item: &Item, folder: &Path, partial: &Path) -> Result<Found> {
         http::download(url, partial, item.size, &mut |count| self.progress.bytes(count))?;
         let mut file = File::open(partial).map_err(FileFault::io("open", partial))?;
         let result = self.put(item, folder, |out| place::copy(url, &mut file, out));
