@@ -91,6 +91,9 @@ fn transfer(url: &str, path: &Path, have: u64, limit: u64, told: &mut dyn FnMut(
     if status.success() {
         return Ok(End::Complete);
     }
+    if sum == 0 {
+        remove(path)?;
+    }
     let why = why.lines().rfind(|line| !line.trim().is_empty()).map_or_else(|| status.to_string(), str::to_owned);
     Ok(End::Broken(status.code(), why))
 }
