@@ -182,9 +182,11 @@ impl Job<'_> {
             let file = File::open(&path).map_err(FileFault::io("open", &path))?;
             let mut reader: Box<dyn Read> =
                 if gzip { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
-            place::copy("its content", &mut reader, out)
+            place::copy("the bytes", &mut reader, out)
         };
-        Some(self.put(item, folder, copy).map_err(|e| FileFault::content(path.display(), e).into()))
+        // The file is named beside the reason, so that one line can tell of all that failed for the same reason.
+        let label = if gzip { "the mirror's .gz" } else { "the mirror's copy" };
+        Some(self.put(item, folder, copy).map_err(|e| FileFault::content(label, e).into()))
     }
 
     /// Puts one file in place if `fill` writes the right bytes.
@@ -232,7 +234,7 @@ impl Job<'_> {
 
     fn done<'i>(&mut self, item: &'i Item, found: Found, placed: &mut Placed<'i>) {
         if let Some(complaint) = self.complaints.remove(&item.path) {
-            self.progress.warn(&format!("the mirror's copy was passed over: {complaint}"));
+            self.progress.warn(&format!("{}: fetched from its source, because of {complaint}", item.path));
         }
         self.progress.placed(&item.path);
         placed.push((item, found));

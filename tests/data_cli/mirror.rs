@@ -35,7 +35,9 @@ fn bad_copies_are_refused_and_good_data_stays() {
     world.write("mirror/set/a.txt", b"alpha");
     world.write("mirror/set/sub/b.txt", b"BETA");
     let run = world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(2).prints("1 of 2 files are good");
-    let run = run.complains("b.txt: SHA-256 ").complains("then: it has to be fetched by hand. Licence: CC0.");
+    let run = run
+        .complains("b.txt: the mirror's copy: SHA-256 ")
+        .complains("then: it has to be fetched by hand. Licence: CC0.");
     run.complains("By hand: ask the authors; save it as DIR/set/sub/b.txt and fetch again with --mirror DIR");
     assert_eq!(world.fetched("set/sub/b.txt"), None);
     assert!(world.leftovers().is_empty());
@@ -69,9 +71,12 @@ fn a_packed_bomb_is_stopped_at_the_stated_size() {
     world.manifest("set", &format!("{MANUAL}{}'''\n", line("a", b"alpha")));
     world.gzip("mirror/set/a.gz", &vec![0; 10_000_000]);
     let run = world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(2);
-    run.complains("a.gz: more than the 5 bytes that the manifest states");
+    run.complains("a: the mirror's .gz: more than the 5 bytes that the manifest states");
     world.write("mirror/set/a.gz", b"\x1f\x8b\x08\x00torn");
-    world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(2).complains("a.gz: its content: cannot be read");
+    world
+        .data(&["fetch", "set", "--mirror", &mirror(&world)])
+        .ends(2)
+        .complains("a: the mirror's .gz: the bytes: cannot be read");
     assert!(world.leftovers().is_empty());
 }
 
