@@ -161,6 +161,9 @@ fn report(outcome: &Outcome) -> Result<(), Failure> {
 }
 
 fn verify(store: &Store, names: &[String], format: Format) -> Result<Ending, Failure> {
+    for name in names {
+        store.catalogue().get(name)?;
+    }
     let mut ending = Ending::Holds;
     let mut rows = Vec::new();
     let mut sets = Vec::new();
@@ -188,9 +191,6 @@ fn verify(store: &Store, names: &[String], format: Format) -> Result<Ending, Fai
             let path = store.path(&m.name)?.join(path);
             let _ = writeln!(std::io::stderr(), "snellen: {}: {what}", path.display());
         }
-    }
-    for name in names {
-        store.catalogue().get(name)?;
     }
     match format {
         Format::Table if rows.is_empty() => writeln!(std::io::stdout(), "nothing is fetched")?,

@@ -148,7 +148,7 @@ impl Job<'_> {
         let mut placed = Placed::new();
         let mut rest: Vec<&Item> = Vec::new();
         for item in items {
-            match self.from_mirror(item, folder) {
+            match self.ask_mirror(item, folder) {
                 Some(Ok(found)) => {
                     self.progress.placed(&item.path);
                     placed.push((*item, found));
@@ -170,7 +170,7 @@ impl Job<'_> {
     }
 
     /// The mirror's copy, plain or packed with gzip; `None` where there is none.
-    fn from_mirror(&self, item: &Item, folder: &Path) -> Option<Result<Found>> {
+    fn ask_mirror(&self, item: &Item, folder: &Path) -> Option<Result<Found>> {
         let plain = self.mirror.as_ref()?.join(&item.path);
         let packed = plain.with_file_name(format!("{}.gz", plain.file_name()?.to_string_lossy()));
         let (path, gzip) = match (plain.is_file(), packed.is_file()) {
@@ -182,9 +182,11 @@ impl Job<'_> {
             let file = File::open(&path).map_err(FileFault::io("open", &path))?;
             let mut reader: Box<dyn Read> =
                 if gzip { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
-            place::copy("its content", &mut reader, out)
+            place::copy("the bytes", &mut reader, out)
         };
-        Some(self.put(item, folder, copy).map_err(|e| FileFault::content(path.display(), e).into()))
+        // The file is named beside the reason, so that one line can tell of all that failed for the same reason.
+        let label = if gzip { "the mirror's .gz" } else { "the mirror's copy" };
+        Some(self.put(item, folder, copy).map_err(|e| FileFault::content(label, e).into()))
     }
 
     /// Puts one file in place if `fill` writes the right bytes.
@@ -202,11 +204,11 @@ impl Job<'_> {
             return self.fail(group, &why);
         }
         let results = match &group[0].source {
-            Source::Git { repository, commit, .. } => self.from_git(repository, commit, group, folder),
+            Source::Git { repository, commit, .. } => self.ask_git(repository, commit, group, folder),
             Source::Pip { package, version, platform, .. } => {
-                self.from_pip(package, version, platform.as_deref(), group, folder)
+                self.ask_pip(package, version, platform.as_deref(), group, folder)
             }
-            Source::Http { url } => self.from_http(url, group[0], folder).map(|found| vec![Ok(found)]),
+            Source::Http { url } => self.ask_http(url, group[0], folder).map(|found| vec![Ok(found)]),
             Source::Inline { text } => {
                 let fill = |out: &mut dyn Write| place::copy("manifest", &mut text.as_bytes(), out);
                 Ok(vec![self.put(group[0], folder, fill)])
@@ -232,13 +234,13 @@ impl Job<'_> {
 
     fn done<'i>(&mut self, item: &'i Item, found: Found, placed: &mut Placed<'i>) {
         if let Some(complaint) = self.complaints.remove(&item.path) {
-            self.progress.warn(&format!("the mirror's copy was passed over: {complaint}"));
+            self.progress.warn(&format!("{}: fetched from its source, because of {complaint}", item.path));
         }
         self.progress.placed(&item.path);
         placed.push((item, found));
     }
 
-    fn from_git(
+    fn ask_git(
         &mut self,
         repository: &str,
         commit: &str,
@@ -257,7 +259,7 @@ impl Job<'_> {
             .collect())
     }
 
-    fn from_pip(
+    fn ask_pip(
         &mut self,
         package: &str,
         version: &str,
@@ -277,19 +279,19 @@ impl Job<'_> {
             .collect())
     }
 
-    fn from_http(&mut self, url: &str, item: &Item, folder: &Path) -> Result<Found> {
+    fn ask_http(&mut self, url: &str, item: &Item, folder: &Path) -> Result<Found> {
         self.progress.doing(&format!("curl {url}"));
         let partial = self.partial.join(digest::of_bytes(url.as_bytes()));
         let resumed = partial.exists();
-        let mut result = self.attempt_http(url, item, folder, &partial);
+        let mut result = self.try_http(url, item, folder, &partial);
         if result.is_err() && resumed && !partial.exists() {
             // What lay there may have been the beginning of another version.
-            result = self.attempt_http(url, item, folder, &partial);
+            result = self.try_http(url, item, folder, &partial);
         }
         result
     }
 
-    fn attempt_http(&mut self, url: &str, item: &Item, folder: &Path, partial: &Path) -> Result<Found> {
+    fn try_http(&mut self, url: &str, item: &Item, folder: &Path, partial: &Path) -> Result<Found> {
         http::download(url, partial, item.size, &mut |count| self.progress.bytes(count))?;
         let mut file = File::open(partial).map_err(FileFault::io("open", partial))?;
         let result = self.put(item, folder, |out| place::copy(url, &mut file, out));

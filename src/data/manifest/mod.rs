@@ -124,6 +124,31 @@ pub enum Conversion {
 impl Manifest {
     /// Reads a manifest; `label` is how error messages call it.
     ///
+    /// Each file stands in `[[files]]` with its source, or in a line of a `[[groups]]` (path, size, SHA-256), whose path is appended to
+    /// that of the group's source. Size and SHA-256 may be left out where they are not known; the file is then *unpinned*. Sources
+    /// are `http` (`url`), `git` (`repository`, `commit`, `path`), `pip` (`package`, `version`, `member`, `platform`), `manual`
+    /// (`instructions`) and `inline` (`text`). A `[conversion]` (`kind`, `input`, `output`) replaces one file by another.
+    ///
+    /// ```
+    /// let manifest = snellen::data::manifest::Manifest::parse("greetings.toml", r#"
+    ///     name = "greetings"
+    ///     version = "1"
+    ///     kind = "data"
+    ///     title = "Two greetings"
+    ///     licence = "CC0 1.0"
+    ///     citation = "nobody"
+    ///
+    ///     [[groups]]
+    ///     source.http.url = "https://example.org/greetings"
+    ///     files = '''
+    ///     en.txt 6 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+    ///     de.txt
+    ///     '''
+    /// "#)?;
+    /// assert_eq!(manifest.unpinned().map(|item| item.path.as_str()).collect::<Vec<_>>(), ["de.txt"]);
+    /// # Ok::<(), snellen::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The first thing that is wrong with it, with its line.
     pub fn parse(label: &str, text: &str) -> Result<Self> {

@@ -54,7 +54,7 @@ impl Commit {
         for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"] {
             command.env_remove(variable);
         }
-        command.env("GIT_TERMINAL_PROMPT", "0");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true");
         command.args(["-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "gc.auto=0"]);
         command.arg("--git-dir").arg(&self.folder);
         command

@@ -12,9 +12,9 @@ use crate::data::FileFault;
 use crate::data::place::LARGEST;
 
 /// How often a transfer that broke off is taken up again.
-const ATTEMPTS: u32 = 4;
-/// curl's exit statuses for what may pass: no connection, a broken or stalled one.
-const PASSING: [i32; 7] = [6, 7, 18, 28, 52, 55, 56];
+const ATTEMPTS: u32 = 3;
+/// curl's exit statuses for what may pass: a connection that broke or stalled.
+const PASSING: [i32; 5] = [18, 28, 52, 55, 56];
 /// curl's exit status for a server that cannot continue a file.
 const NO_RANGES: i32 = 33;
 
@@ -90,6 +90,9 @@ fn transfer(url: &str, path: &Path, have: u64, limit: u64, told: &mut dyn FnMut(
     }
     if status.success() {
         return Ok(End::Complete);
+    }
+    if sum == 0 {
+        remove(path)?;
     }
     let why = why.lines().rfind(|line| !line.trim().is_empty()).map_or_else(|| status.to_string(), str::to_owned);
     Ok(End::Broken(status.code(), why))

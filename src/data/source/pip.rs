@@ -13,7 +13,7 @@ const CALLS: [&[&str]; 4] = [&["pip"], &["python3", "-m", "pip"], &["python", "-
 
 /// Downloads the wheel of `package` at exactly `version` into the empty folder `folder`.
 pub(crate) fn download(package: &str, version: &str, platform: Option<&str>, folder: &Path) -> Result<Wheel> {
-    let Some(mut pip) = find() else {
+    let Some(mut pip) = find(folder) else {
         return Err(SourceFault::Missing { program: "pip" }.into());
     };
     pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:"]);
@@ -23,17 +23,18 @@ pub(crate) fn download(package: &str, version: &str, platform: Option<&str>, fol
         pip.args(["--platform", platform]);
     }
     let wanted = format!("{package}=={version}");
-    pip.arg("--dest").arg(folder).arg(&wanted);
+    pip.args(["--dest", "."]).arg(&wanted);
     run("pip", &mut pip, &format!("pip download {wanted}"))?;
     Wheel::open(&only_wheel(folder, &wanted)?)
 }
 
-/// The first pip that answers.
-fn find() -> Option<Command> {
+/// The first pip that answers. It runs in the empty folder `folder`, because `python -m pip` would take a `pip.py` of the folder that
+/// the user happens to be in.
+fn find(folder: &Path) -> Option<Command> {
     CALLS.iter().find_map(|call| {
         let command = || {
             let mut command = Command::new(call[0]);
-            command.args(&call[1..]).stdin(Stdio::null());
+            command.args(&call[1..]).current_dir(folder).stdin(Stdio::null());
             command
         };
         let answers = command().arg("--version").output().is_ok_and(|output| output.status.success());

