@@ -99,12 +99,16 @@ pub fn softmax(row: &mut [f32]) {
 }
 
 /// GELU with erf: (0.5·x)·(1 + erf(x·√½)), √½ rounded to f32.
+// Inlined so that loops over it are compiled for the instruction set of their caller.
+#[inline(always)]
 #[must_use]
 pub fn gelu(x: f32) -> f32 {
     (0.5 * x) * (1.0 + math::erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// GELU with tanh ("gelu_new"): (0.5·x)·(1 + tanh(√(2/π)·(x + 0.044715·((x·x)·x)))), constants rounded to f32.
+// Inlined so that loops over it are compiled for the instruction set of their caller.
+#[inline(always)]
 #[must_use]
 pub fn gelu_new(x: f32) -> f32 {
     /// √(2/π).
@@ -113,6 +117,8 @@ pub fn gelu_new(x: f32) -> f32 {
 }
 
 /// max(x, 0); a negative zero becomes a positive one.
+// Inlined so that loops over it are compiled for the instruction set of their caller.
+#[inline(always)]
 #[must_use]
 pub fn relu(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }

@@ -1,4 +1,6 @@
 //! Row operations: sums in 32 lanes, LayerNorm, softmax, activations, normalisation. Bit-equal to [`super::reference`].
+//!
+//! Loops are written as `for`, not as `for_each`: a closure that is not inlined is compiled for the least of the instruction sets.
 
 use super::isa::compiled_for_each_isa;
 use super::reference;
@@ -68,38 +70,54 @@ compiled_for_each_isa! {
     /// Softmax of each row of `matrix`, rows of `width` numbers, each first divided by `divisor`: [`reference::softmax`].
     pub fn softmax(matrix: &mut [f32], width: usize, divisor: f32) {
         for row in matrix.chunks_exact_mut(width) {
-            row.iter_mut().for_each(|x| *x /= divisor);
+            for x in row.iter_mut() {
+                *x /= divisor;
+            }
             let largest = lane_max(row);
-            row.iter_mut().for_each(|x| *x = super::math::exp(*x - largest));
+            for x in row.iter_mut() {
+                *x = super::math::exp(*x - largest);
+            }
             let total = lane_sum(row, |x| x);
-            row.iter_mut().for_each(|x| *x /= total);
+            for x in row.iter_mut() {
+                *x /= total;
+            }
         }
     }
 
     /// [`reference::gelu`] of every number.
     pub fn gelu(values: &mut [f32]) {
-        values.iter_mut().for_each(|x| *x = reference::gelu(*x));
+        for x in values.iter_mut() {
+                *x = reference::gelu(*x);
+            }
     }
 
     /// [`reference::gelu_new`] of every number.
     pub fn gelu_new(values: &mut [f32]) {
-        values.iter_mut().for_each(|x| *x = reference::gelu_new(*x));
+        for x in values.iter_mut() {
+                *x = reference::gelu_new(*x);
+            }
     }
 
     /// [`reference::relu`] of every number.
     pub fn relu(values: &mut [f32]) {
-        values.iter_mut().for_each(|x| *x = reference::relu(*x));
+        for x in values.iter_mut() {
+                *x = reference::relu(*x);
+            }
     }
 
     /// Adds `other` to `values`, number by number.
     pub fn add(values: &mut [f32], other: &[f32]) {
-        values.iter_mut().zip(other).for_each(|(x, y)| *x += y);
+        for (x, y) in values.iter_mut().zip(other) {
+            *x += y;
+        }
     }
 
     /// Divides a row by its L2 norm: [`reference::normalize`].
     pub fn normalize(row: &mut [f32]) {
         let norm = lane_sum(row, |x| x * x).sqrt().max(1e-12);
-        row.iter_mut().for_each(|x| *x /= norm);
+        for x in row.iter_mut() {
+                *x /= norm;
+            }
     }
 }
 
