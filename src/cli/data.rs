@@ -4,20 +4,16 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use snellen::data::catalogue::Catalogue;
 use snellen::data::fetch::{self, Failure as Missing, Outcome, Progress};
 use snellen::data::store::{State, Status, Store};
 
-use super::{Context, Ending, Failure};
+use super::{Context, Ending, Failure, Machine};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A folder of further manifests (*.toml), which stand in for built-in ones of the same name.
-    #[arg(long, global = true, value_name = "DIR", env = "SNELLEN_MANIFESTS")]
-    manifests: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -26,8 +22,8 @@ pub(crate) struct Args {
 enum Command {
     /// List the sets that are known, and what of them is here.
     List {
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = Machine::Table)]
+        format: Machine,
     },
     /// Fetch sets: from the mirror where it has them, else from their sources; nothing is used before its digest is checked.
     Fetch(Fetch),
@@ -35,8 +31,8 @@ enum Command {
     Verify {
         /// The sets. Default: all of which something is here.
         names: Vec<String>,
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = Machine::Table)]
+        format: Machine,
     },
     /// Print the folder of a set.
     Path {
@@ -60,20 +56,8 @@ struct Fetch {
     accept: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Table,
-    /// For machines.
-    Json,
-}
-
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
-    let mut catalogue = Catalogue::built_in()?;
-    if let Some(folder) = &args.manifests {
-        catalogue.add_folder(folder)?;
-    }
-    let mut store = Store::new(&context.cache, catalogue)?;
+    let mut store = context.store()?;
     match &args.command {
         Command::List { format } => list(&store, *format),
         Command::Fetch(args) => fetch_all(&mut store, args, context),
@@ -85,7 +69,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
 }
 
-fn list(store: &Store, format: Format) -> Result<Ending, Failure> {
+fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
     let mut rows = Vec::new();
     let mut sets = Vec::new();
     for manifest in store.catalogue().iter() {
@@ -106,8 +90,8 @@ fn list(store: &Store, format: Format) -> Result<Ending, Failure> {
         }));
     }
     match format {
-        Format::Table => table(["NAME", "KIND", "VERSION", "LICENCE", "SIZE", "HERE"], &rows)?,
-        Format::Json => json_line(&json!({"schema": 1, "sets": sets}))?,
+        Machine::Table => table(["NAME", "KIND", "VERSION", "LICENCE", "SIZE", "HERE"], &rows)?,
+        Machine::Json => json_line(&json!({"schema": 1, "sets": sets}))?,
     }
     Ok(Ending::Holds)
 }
@@ -160,7 +144,7 @@ fn report(outcome: &Outcome) -> Result<(), Failure> {
     Ok(())
 }
 
-fn verify(store: &Store, names: &[String], format: Format) -> Result<Ending, Failure> {
+fn verify(store: &Store, names: &[String], format: Machine) -> Result<Ending, Failure> {
     for name in names {
         store.catalogue().get(name)?;
     }
@@ -193,9 +177,9 @@ fn verify(store: &Store, names: &[String], format: Format) -> Result<Ending, Fai
         }
     }
     match format {
-        Format::Table if rows.is_empty() => writeln!(std::io::stdout(), "nothing is fetched")?,
-        Format::Table => table(["NAME", "STATE", "GOOD", "DIGEST"], &rows)?,
-        Format::Json => json_line(&json!({"schema": 1, "sets": sets}))?,
+        Machine::Table if rows.is_empty() => writeln!(std::io::stdout(), "nothing is fetched")?,
+        Machine::Table => table(["NAME", "STATE", "GOOD", "DIGEST"], &rows)?,
+        Machine::Json => json_line(&json!({"schema": 1, "sets": sets}))?,
     }
     Ok(ending)
 }

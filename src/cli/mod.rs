@@ -40,6 +40,9 @@ struct Common {
     /// Where fetched data and computed embeddings are kept. Default: the platform's cache folder, `snellen` in it.
     #[arg(long, global = true, value_name = "DIR", env = "SNELLEN_CACHE")]
     cache: Option<PathBuf>,
+    /// A folder of further manifests (*.toml), which stand in for built-in ones of the same name.
+    #[arg(long, global = true, value_name = "DIR", env = "SNELLEN_MANIFESTS")]
+    manifests: Option<PathBuf>,
     /// How many threads compute. Default: one per processor. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
@@ -96,6 +99,7 @@ enum Ending {
 /// What every command is given.
 struct Context {
     cache: PathBuf,
+    manifests: Option<PathBuf>,
     quiet: bool,
 }
 
@@ -105,12 +109,16 @@ impl Context {
             Some(path) => path.clone(),
             None => default_cache()?,
         };
-        Ok(Self { cache, quiet: common.quiet })
+        Ok(Self { cache, manifests: common.manifests.clone(), quiet: common.quiet })
     }
 
     /// What is fetched.
     fn store(&self) -> Result<Store, Failure> {
-        Ok(Store::new(&self.cache, Catalogue::built_in()?)?)
+        let mut catalogue = Catalogue::built_in()?;
+        if let Some(folder) = &self.manifests {
+            catalogue.add_folder(folder)?;
+        }
+        Ok(Store::new(&self.cache, catalogue)?)
     }
 
     /// Everything that a name can lead to.

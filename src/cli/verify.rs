@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// List the claims that are known and stop.
     #[arg(long)]
     list: bool,
+    /// Only the cells of these languages, as the claims spell them.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    languages: Vec<String>,
     /// With `all`, a cell whose inputs are not here (blocked) makes the exit status 2.
     #[arg(long, value_enum, default_value_t = Require::Available)]
     require: Require,
@@ -60,7 +63,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.list {
         return list(args);
     }
-    let claims = claims(args)?;
+    let claims = claims(args)?.into_iter().map(|claim| only(&args.languages, claim)).collect::<Result<Vec<_>, _>>()?;
     let shelf = context.shelf()?;
     let bars = Bars { context, bar: Mutex::new(ProgressBar::hidden()) };
     let checker = Checker {
@@ -126,6 +129,16 @@ fn claims(args: &Args) -> Result<Vec<ClaimFile>, Failure> {
             None => built_in(name),
         })
         .collect()
+}
+
+/// The claim with the cells of these languages only; all of them where none is named.
+fn only(languages: &[String], mut claim: ClaimFile) -> Result<ClaimFile, Failure> {
+    if let Some(unknown) = languages.iter().find(|language| !claim.cells.iter().any(|cell| cell.language == **language))
+    {
+        return Err(Failure::Usage(format!("claim {} has no cell of language {unknown}", claim.id)));
+    }
+    claim.cells.retain(|cell| languages.is_empty() || languages.contains(&cell.language));
+    Ok(claim)
 }
 
 fn built_in(name: &str) -> Result<ClaimFile, Failure> {

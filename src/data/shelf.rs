@@ -11,7 +11,7 @@ use crate::Result;
 /// A data set or model ready to be read, with what identifies it.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its name and version as keys show it, e.g. `tatoeba@74bc6ae7`.
+    /// Its name and version as keys show it, e.g. `tatoeba@LASER v1`.
     pub name: String,
     /// SHA-256 over its files.
     pub digest: String,
@@ -49,7 +49,8 @@ impl Shelf {
         Self { store }
     }
 
-    /// Looks `name` up: a built-in set, a folder (anything with a separator in it, or `.`), a set of the store.
+    /// Looks `name` up: a built-in set, a set of the store, a folder. A known name comes first, so that a command means the same wherever
+    /// it is given; `./NAME` is the folder.
     ///
     /// # Errors
     /// No such name or folder; a file that is not what it should be.
@@ -57,8 +58,9 @@ impl Shelf {
         if let Some(found) = builtin::find(name)? {
             return Ok(Lookup::Found(found));
         }
-        if name.contains(['/', '\\']) || name.starts_with('.') {
-            return folder(Path::new(name)).map(Lookup::Found);
+        let path = Path::new(name);
+        if self.store.catalogue().get(name).is_err() && (path.is_dir() || name.contains(['/', '\\'])) {
+            return folder(path).map(Lookup::Found);
         }
         let status = self.store.status(name, false)?;
         let manifest = &status.manifest;
@@ -71,8 +73,8 @@ impl Shelf {
             )));
         }
         let folder = self.store.open(name)?;
-        let version = manifest.version.get(..8).unwrap_or(&manifest.version);
-        Ok(Lookup::Found(Found { name: format!("{name}@{version}"), digest: self.store.digest(name)?, folder }))
+        let called = format!("{name}@{}", manifest.version);
+        Ok(Lookup::Found(Found { name: called, digest: self.store.digest(name)?, folder }))
     }
 
     /// As [`Self::look_up`], for when it has to be here.
@@ -99,4 +101,38 @@ fn folder(path: &Path) -> Result<Found> {
     }
     let name = path.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
     Ok(Found { name, digest: all.hex(), folder })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::catalogue::Catalogue;
+
+    fn shelf(cache: &Path) -> Shelf {
+        Shelf::new(Store::new(cache, Catalogue::built_in().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_name_leads_to_a_built_in_set_a_folder_or_nowhere() {
+        let cache = tempfile::tempdir().unwrap();
+        let shelf = shelf(cache.path());
+        assert!(matches!(shelf.find("fixture-teacher").unwrap().folder, Folder::Builtin { .. }));
+        let folder = cache.path().display().to_string();
+        assert!(matches!(shelf.find(&folder).unwrap().folder, Folder::Disk(path) if path == cache.path()));
+        let absent = shelf.find("tatoeba").unwrap_err().to_string();
+        assert!(absent.ends_with("224 of 224 files are missing: run `snellen data fetch tatoeba`"), "{absent}");
+        assert!(shelf.find("neither").unwrap_err().to_string().starts_with("no such data set or model: neither"));
+        assert!(shelf.find("no/such/folder").unwrap_err().to_string().ends_with("no such folder"));
+    }
+
+    #[test]
+    fn a_folders_digest_is_that_of_its_files() {
+        let (cache, one) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let digest = || shelf(cache.path()).find(&one.path().display().to_string()).unwrap().digest;
+        std::fs::write(one.path().join("a"), "x").unwrap();
+        let before = digest();
+        assert_eq!(digest(), before);
+        std::fs::write(one.path().join("a"), "y").unwrap();
+        assert_ne!(digest(), before);
+    }
 }

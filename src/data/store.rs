@@ -122,20 +122,6 @@ impl Store {
         Ok(Folder::Disk(folder))
     }
 
-    /// What `text` means where a data set or a model is asked for: the set of that name, as [`Self::open`] gives it, or a folder
-    /// that is not ours to check. A known name comes first, so that a command means the same in every folder; `./NAME` is the
-    /// folder.
-    ///
-    /// # Errors
-    /// As [`Self::open`]; `text` is neither a known name nor a folder.
-    pub fn resolve(&self, text: &str) -> Result<Folder> {
-        let path = Path::new(text);
-        if self.catalogue.get(text).is_err() && path.is_dir() {
-            return Ok(Folder::Disk(path.to_owned()));
-        }
-        self.open(text)
-    }
-
     /// The digest of the set `name`; see [`Manifest::digest`].
     ///
     /// # Errors
@@ -267,14 +253,5 @@ mod tests {
         let found = crate::data::digest::of_bytes(b"alphb");
         assert!(message.starts_with(&format!("{}: SHA-256 {found} instead of ", path.display())), "{message}");
         assert!(message.ends_with("run `snellen data fetch set` to replace it"), "{message}");
-    }
-
-    #[test]
-    fn a_known_name_comes_before_a_folder() {
-        let (cache, store) = store();
-        let folder = cache.path().display().to_string();
-        assert!(matches!(store.resolve(&folder).unwrap(), Folder::Disk(path) if path == cache.path()));
-        assert!(store.resolve("set").unwrap_err().to_string().starts_with("set is not fetched"));
-        assert!(store.resolve("neither").unwrap_err().to_string().starts_with("no such data set or model: neither"));
     }
 }

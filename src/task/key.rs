@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct Key {
     /// The task, e.g. `tatoeba`.
     pub task: String,
-    /// The data set's name and version, e.g. `tatoeba@74bc6ae7`.
+    /// The data set's name and version, e.g. `tatoeba@LASER v1`.
     pub data: String,
     /// SHA-256 over the data set's files.
     pub data_sha256: String,
