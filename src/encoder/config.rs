@@ -236,7 +236,7 @@ fn max_tokens(folder: &Folder, positions: usize) -> Result<usize> {
         else {
             continue;
         };
-        if !(length >= 2.0) {
+        if length.is_nan() || length < 2.0 {
             let what = format!("{field} is {length}, which leaves no room for the two special tokens");
             return Err(EncoderFault::Config { file: folder.label(file), what }.into());
         }

@@ -1,0 +1,31 @@
+# Each recipe is a line or two over the program itself: nobody needs just to get a result.
+
+# List the recipes.
+default:
+    @just --list
+
+# What CI runs.
+ci:
+    bash .ci/run
+
+# The built-in claims: seconds, nothing to fetch.
+verify:
+    cargo run --release -- verify
+
+# MTEB's Tatoeba table of all-MiniLM-L6-v2: 112 languages, 448 cells.
+table-tatoeba-mteb *options:
+    cargo run --release -- data fetch tatoeba all-MiniLM-L6-v2
+    cargo run --release -- verify mteb-tatoeba-all-MiniLM-L6-v2 {{options}}
+
+# Our recorded table of the 4-bit multilingual-e5-small, with "query: " and without.
+table-tatoeba-e5-q4 *options:
+    cargo run --release -- data fetch tatoeba multilingual-e5-small-q4
+    cargo run --release -- verify tatoeba-multilingual-e5-small-q4-query tatoeba-multilingual-e5-small-q4-no-prefix {{options}}
+
+# Make the fixtures anew from their recipe.
+fixtures:
+    cargo run --release --example make_fixtures
+
+# exp, tanh, erf and log against CORE-MATH over all 2^32 inputs: minutes.
+prove-math *functions:
+    cargo run --release --example prove_math -- {{functions}}
