@@ -49,7 +49,8 @@ fn compare(name: &str, short: &str) {
     let recipe = Recipe { prefix: prefix.clone(), ..model.recipe() };
     let tokens = model.tokenize(&prefix, &texts.iter().map(|t| &t.text).collect::<Vec<_>>()).unwrap();
     let how = |recipe| How { recipe, batching: Batching::default(), done: &|_| () };
-    let states = model.embed_tokens(&tokens, &how(&Recipe { normalize: false, ..recipe.clone() })).unwrap();
+    let plain = Recipe { normalize: false, ..recipe.clone() };
+    let states = model.embed_tokens(&tokens, &how(&plain)).unwrap();
     let mut worst_state = 0.0f32;
     for i in 0..texts.len() {
         let ids: Vec<u32> = expected

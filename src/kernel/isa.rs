@@ -1,6 +1,6 @@
 //! Which instruction set the fast loops use.
 //!
-//! A fast loop is ordinary safe Rust, compiled once for each instruction set by [`compiled_for_each_isa!`]; the processor decides at
+//! A fast loop is ordinary safe Rust, compiled once for each instruction set by `compiled_for_each_isa!`; the processor decides at
 //! run time which of them is called. The bits are the same, so the choice is only about speed.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The arithmetic contract, version 1.
 //!
-//! [`reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
+//! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
 //! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations. [`isa`] chooses, at run time, for which
 //! instruction set their loops were compiled; the choice cannot change a result.
 
