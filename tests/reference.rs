@@ -52,7 +52,7 @@ fn compare(name: &str, short: &str) {
     let plain = Recipe { normalize: false, ..recipe.clone() };
     let states = model.embed_tokens(&tokens, &how(&plain)).unwrap();
     let mut worst_state = 0.0f32;
-    for i in 0..texts.len() {
+    for (i, text) in texts.iter().enumerate() {
         let ids: Vec<u32> = expected
             .tensor(&format!("ids_{i:02}"))
             .unwrap()
@@ -60,7 +60,7 @@ fn compare(name: &str, short: &str) {
             .chunks_exact(8)
             .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32)
             .collect();
-        assert_eq!(tokens.text(i), ids, "ids of text {i}: {:?}", texts[i].text);
+        assert_eq!(tokens.text(i), ids, "ids of text {i}: {:?}", text.text);
         let ours = states.slice(ndarray::s![tokens.offsets[i]..tokens.offsets[i + 1], ..]);
         let theirs = f32s(expected.tensor(&format!("tok_{i:02}")).unwrap().data());
         worst_state = worst_state.max(largest_difference(ours.as_slice().unwrap(), &theirs));
