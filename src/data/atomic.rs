@@ -19,6 +19,10 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
+    // Renaming over a device would put a file in its place.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(FileFault::content(path.display(), "cannot be written: it is there and not a file").into());
+    }
     std::fs::create_dir_all(parent).map_err(FileFault::io("make the folder", parent))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);

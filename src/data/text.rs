@@ -88,7 +88,8 @@ fn text(format: Format, index: usize, line: &str) -> Result<Text, String> {
             None => return Err("no tab: expected id, tab, text".to_owned()),
         },
         Format::Jsonl => {
-            let line: JsonLine = serde_json::from_str(line).map_err(|e| e.to_string())?;
+            let line: JsonLine =
+                serde_json::from_str(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "))?;
             Text { id: line.id, text: line.text }
         }
     };
