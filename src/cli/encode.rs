@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let recipe = args.encoding.recipe(&model);
     let mut texts: Vec<String> = text::read(&args.input)?.into_iter().map(|t| t.text).collect();
     if let Some((i, n)) = args.shard {
-        let bound = |i: usize| texts.len() * i / n;
+        // No larger than the number of texts, for i ≤ n.
+        let bound = |i: usize| (texts.len() as u128 * i as u128 / n as u128) as usize;
         texts = texts[bound(i - 1)..bound(i)].to_vec();
     }
     let bar = progress::bar(context, texts.len(), "encoding");

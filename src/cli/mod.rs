@@ -178,6 +178,12 @@ impl From<std::io::Error> for Failure {
 /// Parses the arguments, runs the command, renders an error.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !snellen::encoder::in_tokenizer() {
+            report(panic);
+        }
+    }));
     match dispatch(&cli) {
         Ok(Ending::Holds) => ExitCode::SUCCESS,
         Ok(Ending::Fails) => ExitCode::from(1),
@@ -224,9 +230,10 @@ fn completions(shell: clap_complete::Shell) -> Ending {
     Ending::Holds
 }
 
-/// One line: the error and what lies beneath it, as far as the line does not say it already.
+/// One line: the error and what lies beneath it, as far as the line does not say it already. Names out of damaged files may hold line ends
+/// and worse.
 fn render(failure: &Failure) -> String {
-    match failure {
+    let line = match failure {
         Failure::Usage(what) => what.clone(),
         Failure::Output(e) => format!("standard output: {e}"),
         Failure::Library(error) => {
@@ -242,5 +249,6 @@ fn render(failure: &Failure) -> String {
             }
             line
         }
-    }
+    };
+    line.replace(char::is_control, " ")
 }

@@ -3,6 +3,7 @@
 //!
 //! Shapes: T tokens of all texts, H hidden, h heads of width H/h, L tokens of one text.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
@@ -70,6 +71,18 @@ impl Bert {
             .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config))
             .collect::<Result<_>>()?;
         Ok(Self { config, weights, word, positions, token_type, norm, layers })
+    }
+
+    /// Refuses a word embedding of these ids that is not finite. All else was looked at when it was loaded.
+    pub(super) fn check_words(&self, ids: &[u32]) -> Result<()> {
+        let (h, v) = (self.config.hidden, self.config.vocabulary);
+        let words = self.weights.tensor(&self.word, &[v, h])?;
+        let mut row = vec![0.0; h];
+        for id in ids.iter().collect::<BTreeSet<_>>() {
+            words.row(*id as usize, &mut row);
+            self.weights.check_finite(&self.word, *id as usize * h, &row)?;
+        }
+        Ok(())
     }
 
     /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings).

@@ -1,5 +1,7 @@
 //! A model's configuration: architecture, sizes, pooling and truncation, as its folder states them.
 
+use std::path::{Component, Path};
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -123,7 +125,7 @@ impl Config {
             |what: String| -> crate::Error { EncoderFault::Config { file: folder.label("config.json"), what }.into() };
         let (architecture, first_position) = match raw.model_type.as_str() {
             "bert" => (Architecture::Bert, 0),
-            "roberta" | "xlm-roberta" | "camembert" => (Architecture::Roberta, raw.pad_token_id + 1),
+            "roberta" | "xlm-roberta" | "camembert" => (Architecture::Roberta, raw.pad_token_id.saturating_add(1)),
             other => {
                 return Err(refuse(format!("model_type {other} is not one of bert, roberta, xlm-roberta, camembert")));
             }
@@ -204,6 +206,10 @@ fn modules(folder: &Folder) -> Result<(Pooling, bool)> {
 }
 
 fn pooling_of(folder: &Folder, name: &str) -> Result<Pooling> {
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        let what = format!("module {name} is not in this folder");
+        return Err(EncoderFault::Config { file: folder.label("modules.json"), what }.into());
+    }
     let modes: PoolingModes = json(folder, name)?;
     let chosen = (
         modes.pooling_mode_cls_token,

@@ -11,8 +11,8 @@ pub(crate) enum EncoderFault {
     Tensor { file: String, tensor: String, what: String },
     #[error("{file}: {what}")]
     Tokenizer { file: String, what: String },
-    #[error("text {text}: {what}")]
-    Text { text: usize, what: String },
+    #[error("{file}: text {text}: {what}")]
+    Text { file: String, text: usize, what: String },
     #[error("{model}: {stage}: text {text} gave a value that is not finite")]
     NotFinite { model: String, stage: String, text: usize },
     #[error("{model}: no hidden layer {layer}: the model has layers 0 (embeddings) to {layers}")]

@@ -18,7 +18,7 @@ pub use cache::Cache;
 pub use config::{Activation, Architecture, Config};
 pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;
-pub use tokens::Tokens;
+pub use tokens::{Tokens, in_tokenizer};
 pub use weights::{TensorInfo, Weights};
 
 pub(crate) use fault::EncoderFault;

@@ -118,11 +118,16 @@ impl Model {
         let tokenizer = match self.tokenizer.get() {
             Some(tokenizer) => tokenizer,
             None => {
-                let read = tokens::read_tokenizer(&self.folder, &self.config, self.config.vocabulary)?;
+                let read = tokens::read_tokenizer(&self.folder, &self.config)?;
                 self.tokenizer.get_or_init(|| read)
             }
         };
-        tokens::tokenize(tokenizer, prefix, texts)
+        tokens::tokenize(tokenizer, prefix, texts).map_err(|refused| self.refused(refused).into())
+    }
+
+    /// A text whose tokens cannot be used.
+    fn refused(&self, (text, what): (usize, String)) -> EncoderFault {
+        EncoderFault::Text { file: self.folder.label("tokenizer.json"), text, what }
     }
 
     /// One embedding a text, [texts, hidden]. `done` hears how many more texts are finished, from any thread.
@@ -135,17 +140,21 @@ impl Model {
             let what = "pooling none gives no embedding of a text; ask for token embeddings".to_owned();
             return Err(EncoderFault::Config { file: self.name.clone(), what }.into());
         }
-        let mut out = Array2::zeros((tokens.texts(), self.config.hidden));
-        self.each_batch(tokens, how, |text, states| {
-            let mut row = vec![0.0; self.config.hidden];
+        let width = self.config.hidden;
+        let pooled = self.each_batch(tokens, how, |text, states| {
+            let mut row = vec![0.0; width];
             recipe.pooling.pool(states, &mut row);
             if recipe.normalize {
                 rows::normalize(&mut row);
             }
             (text, row)
-        })?
-        .for_each(|(text, row)| out.row_mut(text).as_slice_mut().expect("contiguous").copy_from_slice(&row));
-        Ok(out)
+        })?;
+        let mut out = vec![0.0; tokens.texts() * width];
+        pooled.for_each(|(text, row)| out[text * width..][..width].copy_from_slice(&row));
+        if let Some(i) = out.iter().position(|x| !x.is_finite()) {
+            return Err(self.not_finite("pooling".to_owned(), i / width).into());
+        }
+        Ok(Array2::from_shape_vec((tokens.texts(), width), out).expect("a row a text"))
     }
 
     /// The state of every token, [total tokens, hidden], divided by its L2 norm if the recipe says so.
@@ -154,15 +163,15 @@ impl Model {
     /// As [`Self::embed`].
     pub fn embed_tokens(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
         let width = self.config.hidden;
-        let mut out = vec![0.0; tokens.ids.len() * width];
-        self.each_batch(tokens, how, |text, states| {
+        let states = self.each_batch(tokens, how, |text, states| {
             let mut states = states.to_vec();
             if how.recipe.normalize {
                 states.chunks_exact_mut(width).for_each(rows::normalize);
             }
             (text, states)
-        })?
-        .for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
+        })?;
+        let mut out = vec![0.0; tokens.ids.len() * width];
+        states.for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
         Ok(Array2::from_shape_vec((tokens.ids.len(), width), out).expect("a row a token"))
     }
 
@@ -175,15 +184,17 @@ impl Model {
         finish: impl Fn(usize, &[f32]) -> T + Sync,
     ) -> Result<impl Iterator<Item = T>> {
         let bert = self.ready(how.recipe.layer)?;
+        tokens.check(&self.config).map_err(|refused| self.refused(refused))?;
+        bert.check_words(&tokens.ids)?;
         let finished = how
             .batching
             .batches(tokens)
             .into_par_iter()
             .map(|texts| {
                 let ids: Vec<&[u32]> = texts.iter().map(|text| tokens.text(*text)).collect();
-                let states = bert.forward(&ids, how.recipe.layer).map_err(|Stopped { stage, text }| {
-                    EncoderFault::NotFinite { model: self.name.clone(), stage, text: texts[text] }
-                })?;
+                let states = bert
+                    .forward(&ids, how.recipe.layer)
+                    .map_err(|Stopped { stage, text }| self.not_finite(stage, texts[text]))?;
                 let mut rest = states.as_slice().expect("contiguous");
                 let mut out = Vec::with_capacity(texts.len());
                 for (text, ids) in texts.iter().zip(ids) {
@@ -196,6 +207,10 @@ impl Model {
             })
             .collect::<Result<Vec<_>, EncoderFault>>()?;
         Ok(finished.into_iter().flatten())
+    }
+
+    fn not_finite(&self, stage: String, text: usize) -> EncoderFault {
+        EncoderFault::NotFinite { model: self.name.clone(), stage, text }
     }
 
     /// The weights, loaded, of a model that has this hidden layer.

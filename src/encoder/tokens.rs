@@ -1,7 +1,10 @@
 //! Texts as token ids, without padding.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rayon::prelude::*;
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{PostProcessor as _, Tokenizer, TruncationParams};
 
 use super::{Config, EncoderFault};
 use crate::Result;
@@ -30,6 +33,28 @@ impl Tokens {
         &self.ids[self.offsets[i]..self.offsets[i + 1]]
     }
 
+    /// Refuses what a model has no rows for: the first such text, and why.
+    pub(super) fn check(&self, config: &Config) -> Result<(), (usize, String)> {
+        let longest = config.positions - config.first_position;
+        for text in 0..self.texts() {
+            let ids = self.text(text);
+            let refuse = |what| Err((text, what));
+            if ids.is_empty() {
+                return refuse("no token is made of it".to_owned());
+            }
+            if ids.len() > longest {
+                return refuse(format!("{} tokens are made of it, but there are {longest} positions", ids.len()));
+            }
+            if let Some(id) = ids.iter().find(|id| **id as usize >= config.vocabulary) {
+                return refuse(format!(
+                    "token id {id} has no row in the word embedding, which has {}",
+                    config.vocabulary
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// SHA-256 over the texts' lengths and ids.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -43,14 +68,21 @@ impl Tokens {
 }
 
 /// Reads tokenizer.json and sets truncation and padding to the model's own: what the file has baked in is overridden.
-pub(super) fn read_tokenizer(folder: &Folder, config: &Config, rows: usize) -> Result<Tokenizer> {
+pub(super) fn read_tokenizer(folder: &Folder, config: &Config) -> Result<Tokenizer> {
     let name = "tokenizer.json";
     let refuse = |what: String| EncoderFault::Tokenizer { file: folder.label(name), what };
     let bytes = folder.read(name)?;
-    let mut tokenizer = Tokenizer::from_bytes(&bytes[..]).map_err(|e| refuse(e.to_string()))?;
+    let mut tokenizer = guarded(|| Tokenizer::from_bytes(&bytes[..])).map_err(refuse)?;
+    let rows = config.vocabulary;
     let largest = tokenizer.get_vocab(true).into_values().max();
     if let Some(id) = largest.filter(|id| *id as usize >= rows) {
         return Err(refuse(format!("token id {id} has no row in the word embedding, which has {rows}")).into());
+    }
+    if let Some(processor) = tokenizer.get_post_processor() {
+        let (added, most) = (processor.added_tokens(false), config.max_tokens);
+        if added > most {
+            return Err(refuse(format!("it adds {added} tokens to every text, but texts are cut to {most}")).into());
+        }
     }
     let truncation = TruncationParams { max_length: config.max_tokens, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(truncation)).map_err(|e| refuse(e.to_string()))?;
@@ -58,23 +90,44 @@ pub(super) fn read_tokenizer(folder: &Folder, config: &Config, rows: usize) -> R
     Ok(tokenizer)
 }
 
+thread_local! {
+    static IN_TOKENIZER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside the tokenizer library, whose panics become errors: a panic hook need not report them.
+#[must_use]
+pub fn in_tokenizer() -> bool {
+    IN_TOKENIZER.get()
+}
+
+/// Runs the tokenizer library, which panics over some files that it should refuse.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    IN_TOKENIZER.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    IN_TOKENIZER.set(false);
+    done.map(|result| result.map_err(|e| e.to_string())).unwrap_or_else(|panic| {
+        let message =
+            panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("the tokenizer library stumbles over it: {}", message.unwrap_or("it does not say why")))
+    })
+}
+
 /// Tokenises `prefix + text` for each text, in parallel.
-pub(super) fn tokenize<T: AsRef<str> + Sync>(tokenizer: &Tokenizer, prefix: &str, texts: &[T]) -> Result<Tokens> {
-    let encoded: Vec<Vec<u32>> = texts
+pub(super) fn tokenize<T: AsRef<str> + Sync>(
+    tokenizer: &Tokenizer,
+    prefix: &str,
+    texts: &[T],
+) -> Result<Tokens, (usize, String)> {
+    let encoded: Vec<Result<Vec<u32>, String>> = texts
         .par_iter()
-        .enumerate()
-        .map(|(text, t)| {
-            let encoding = tokenizer.encode_fast(format!("{prefix}{}", t.as_ref()), true);
-            let ids = encoding.map_err(|e| EncoderFault::Text { text, what: e.to_string() })?.get_ids().to_vec();
-            if ids.is_empty() {
-                return Err(EncoderFault::Text { text, what: "the tokenizer makes no token of it".to_owned() });
-            }
-            Ok(ids)
+        .map(|text| {
+            let text = format!("{prefix}{}", text.as_ref());
+            guarded(|| Ok(tokenizer.encode_fast(text, true)?.get_ids().to_vec()))
         })
-        .collect::<Result<_, EncoderFault>>()?;
+        .collect();
     let mut tokens = Tokens { ids: Vec::new(), offsets: vec![0] };
-    for ids in encoded {
-        tokens.ids.extend(ids);
+    for (text, ids) in encoded.into_iter().enumerate() {
+        tokens.ids.extend(ids.map_err(|what| (text, what))?);
         tokens.offsets.push(tokens.ids.len());
     }
     Ok(tokens)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor};
 use serde::Deserialize;
 
 use super::{EncoderFault, config};
@@ -57,11 +57,14 @@ pub(super) fn files(folder: &Folder) -> Result<Vec<String>> {
     let mut shards: Vec<String> = index.weight_map.into_values().collect();
     shards.sort();
     shards.dedup();
-    if let Some(name) = shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-        let what = format!("shard {name} is not a file of this folder");
-        return Err(EncoderFault::Weights { file: folder.label(INDEX), what }.into());
+    let refuse = |what| Err(EncoderFault::Weights { file: folder.label(INDEX), what }.into());
+    if shards.is_empty() {
+        return refuse("it names no shard".to_owned());
     }
-    Ok(shards)
+    match shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+        Some(name) => refuse(format!("shard {name} is not a file of this folder")),
+        None => Ok(shards),
+    }
 }
 
 /// The name of the index file, if the checkpoint is sharded.
@@ -84,14 +87,9 @@ impl Weights {
 
     fn add(&mut self, shard: Shard) -> Result<()> {
         let refuse = |what: String| EncoderFault::Weights { file: shard.label.clone(), what };
-        let (header, metadata) =
-            SafeTensors::read_metadata(&shard.bytes).map_err(|e| refuse(format!("not a safetensors file: {e}")))?;
+        let (header, metadata) = SafeTensors::read_metadata(&shard.bytes)
+            .map_err(|e| refuse(explain(&shard.bytes, &e).unwrap_or_else(|| format!("not a safetensors file: {e}"))))?;
         let start = header + 8;
-        let length = shard.bytes.len() - start.min(shard.bytes.len());
-        if metadata.data_len() != length {
-            let what = format!("the header promises {} bytes of tensors, the file has {length}", metadata.data_len());
-            return Err(refuse(what).into());
-        }
         let sorted: BTreeMap<_, _> = metadata.tensors().into_iter().collect();
         for (name, info) in sorted {
             let range = start + info.data_offsets.0..start + info.data_offsets.1;
@@ -140,14 +138,40 @@ impl Weights {
         for (i, row) in values.chunks_exact_mut(tensor.width).enumerate() {
             tensor.row(i, row);
         }
-        match values.iter().position(|x| !x.is_finite()) {
-            None => Ok(values),
-            Some(i) => {
-                let file = self.shards[self.tensors[name].shard].label.clone();
-                let what = format!("value {i} is {}", values[i]);
-                Err(EncoderFault::Tensor { file, tensor: name.to_owned(), what }.into())
-            }
+        self.check_finite(name, 0, &values)?;
+        Ok(values)
+    }
+
+    /// Refuses values of the tensor `name`, from its value `first` on, of which one is not finite.
+    pub(super) fn check_finite(&self, name: &str, first: usize, values: &[f32]) -> Result<()> {
+        let Some(i) = values.iter().position(|x| !x.is_finite()) else { return Ok(()) };
+        let file = self.shards[self.tensors[name].shard].label.clone();
+        let what = format!("value {} is {}", first + i, values[i]);
+        Err(EncoderFault::Tensor { file, tensor: name.to_owned(), what }.into())
+    }
+}
+
+/// What the safetensors crate leaves out: how many bytes are missing, or which tensor it is that does not fill its bytes.
+fn explain(file: &[u8], error: &SafeTensorError) -> Option<String> {
+    let (length, rest) = file.split_first_chunk::<8>()?;
+    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
+    let mut tensors = header.into_iter().filter_map(|(name, entry)| Some((name, serde_json::from_value(entry).ok()?)));
+    let fills = |tensor: &tensor::TensorInfo| {
+        let bits = tensor.shape.iter().try_fold(tensor.dtype.bitsize(), |bits, n| bits.checked_mul(*n));
+        let bytes = tensor.data_offsets.1.checked_sub(tensor.data_offsets.0);
+        bits.is_some() && bits == bytes.and_then(|bytes| bytes.checked_mul(8))
+    };
+    match error {
+        SafeTensorError::MetadataIncompleteBuffer => {
+            let promised = tensors.map(|(_, tensor): (_, tensor::TensorInfo)| tensor.data_offsets.1).max()?;
+            Some(format!("the header promises {promised} bytes of tensors, the file has {}", data.len()))
         }
+        SafeTensorError::TensorInvalidInfo | SafeTensorError::ValidationOverflow => {
+            let (name, _) = tensors.find(|(_, tensor)| !fills(tensor))?;
+            Some(format!("tensor {name}: its type and shape do not make the bytes that it has"))
+        }
+        _ => None,
     }
 }
 
