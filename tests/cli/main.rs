@@ -1,0 +1,11 @@
+//! The program as its users meet it: what `encode` and `verify` print, write and refuse.
+
+mod cache;
+mod config;
+mod encode;
+mod invariance;
+mod snapshots;
+mod test;
+mod tokenizer;
+mod verify;
+mod weights;

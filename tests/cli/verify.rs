@@ -1,0 +1,179 @@
+//! `snellen verify`: what holds, what does not, and what cannot be told.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::test::{Test, assert_refused, root};
+
+/// The built-in student's claim as a file of one's own.
+fn copy() -> Test {
+    let read =
+        |extension: &str| std::fs::read_to_string(root().join(format!("claims/fixture-student.{extension}"))).unwrap();
+    let toml = read("toml").replace("fixture-student.csv", "copy.csv");
+    Test::new().write("copy.toml", toml).write("copy.csv", read("csv")).args(["verify", "copy.toml"])
+}
+
+/// The copy with some text of its two files exchanged.
+fn altered(from: &str, to: &str) -> Test {
+    let exchange = |bytes: &mut Vec<u8>| {
+        *bytes = String::from_utf8(bytes.clone()).unwrap().replace(from, to).into_bytes();
+    };
+    let test = copy();
+    let both = ["copy.toml", "copy.csv"].map(|file| std::fs::read_to_string(test.path(file)).unwrap()).concat();
+    assert!(both.contains(from), "{from}");
+    test.bytes("copy.toml", exchange).bytes("copy.csv", exchange)
+}
+
+/// The verdicts other than `identical`, each with its language and measure.
+fn exceptions(json: &[u8]) -> Vec<String> {
+    let json: Value = serde_json::from_slice(json).unwrap();
+    let cells = json["claims"].as_array().unwrap().iter().flat_map(|claim| claim["cells"].as_array().unwrap());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let told = cells.filter(|cell| cell["verdict"] != "identical");
+    told.map(|c| [&c["key"]["language"], &c["key"]["measure"], &c["verdict"]].map(text).join(" ")).collect()
+}
+
+#[test]
+fn a_copy_of_a_claim_holds_too() {
+    let out = copy().args(["--format", "json"]).stderr("").status(0);
+    assert!(exceptions(out.stdout.as_bytes()).is_empty());
+}
+
+#[test]
+fn one_altered_digit_is_one_verdict() {
+    for (to, verdict) in [("0.8611111111111113", "differs"), ("0.8611111111111111", "higher")] {
+        let out =
+            altered("deu-eng,f1,0.8611111111111112", &format!("deu-eng,f1,{to}")).args(["--format", "json"]).status(1);
+        assert_eq!(exceptions(out.stdout.as_bytes()), [format!("deu-eng f1 {verdict}")]);
+    }
+}
+
+#[test]
+fn one_altered_digest_is_told_with_both() {
+    let out = altered("0.8888888888888888,8cd76a38", "0.8888888888888888,00000000").status(1);
+    assert!(out.stdout.contains("8cd76a38") && out.stdout.contains("recorded 00000000"), "{}", out.stdout);
+}
+
+/// A bitext of one's own of so many lines, and the claim about it.
+fn bitext(german: &str, english: &str) -> Test {
+    let test = altered("\"fixture-bitext\"", "\"./data\"");
+    let csv = "language,measure,value,digest\ndeu-eng,accuracy,1.0,\n";
+    test.write("copy.csv", csv)
+        .write("data/v1/tatoeba.deu-eng.deu", german)
+        .write("data/v1/tatoeba.deu-eng.eng", english)
+}
+
+#[test]
+fn claims_that_cannot_be_checked() {
+    let broken = |toml: &str| copy().write("copy.toml", toml);
+    let cases = [
+        ("an unknown claim", Test::new().args(["verify", "nosuch"])),
+        ("an unknown file", Test::new().args(["verify", "nosuch.toml"])),
+        ("an unknown folder", Test::new().args(["verify", "--claims", "nosuch"])),
+        ("an unknown measure", altered("deu-eng,f1,", "deu-eng,f2,")),
+        ("an unknown language", altered("deu-eng,", "xyz-eng,")),
+        ("an unknown language, asked for", copy().args(["--languages", "xyz-eng"])),
+        ("an unknown model", altered("\"fixture-student\"\ndata", "\"nosuch\"\ndata")),
+        ("an unknown data set", altered("\"fixture-bitext\"", "\"nosuch\"")),
+        ("no such folder of data", altered("\"fixture-bitext\"", "\"./nosuch\"")),
+        ("no such layer", altered("prefix = \"\"", "layer = 3")),
+        ("no pooling", altered("prefix = \"\"", "pooling = \"none\"")),
+        ("no file of cells", copy().remove("copy.csv")),
+        ("not UTF-8", copy().bytes("copy.csv", |bytes| bytes[40] = 0xff)),
+        ("not a number", altered("deu-eng,f1,0.86", "deu-eng,f1,O.86")),
+        ("broken TOML", broken("id = \"copy\"\ntitle = \n")),
+        ("an unknown field", altered("convention =", "konvention =")),
+        ("sides of unequal length", bitext("eins\nzwei\n", "one\n")),
+        ("no sentence", bitext("", "")),
+        ("a side is missing", bitext("eins\n", "one\n").remove("data/v1/tatoeba.deu-eng.eng")),
+        ("a side is not UTF-8", bitext("eins\n", "one\n").write("data/v1/tatoeba.deu-eng.deu", b"eins\n\xff")),
+    ];
+    assert_refused("errors-claims", cases);
+}
+
+#[test]
+fn data_of_ones_own_is_read() {
+    let csv = bitext("eins\n", "one\n").args(["--format", "csv"]).status(0).stdout;
+    assert!(csv.contains("deu-eng") && csv.contains("reproduced"), "{csv}");
+}
+
+const REAL: &str = "mteb-tatoeba-all-MiniLM-L6-v2";
+
+#[test]
+fn what_is_not_here_is_blocked_and_says_how_to_get_it() {
+    for (require, status) in [("available", 0), ("all", 2)] {
+        let args = ["verify", REAL, "--require", require, "--languages", "afr-eng", "--format", "json"];
+        let json: Value = serde_json::from_str(&Test::new().args(args).stderr("").status(status).stdout).unwrap();
+        assert_eq!((&json["counts"]["blocked"], &json["claims"][0]["cells"][0]["value"]), (&4.into(), &Value::Null));
+        let why = json["claims"][0]["cells"][0]["why"].as_str().unwrap();
+        assert!(
+            why.contains("`snellen data fetch tatoeba`")
+                && why.contains(&format!("`snellen data fetch {}`", &REAL[13..])),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_cell_that_fails_outweighs_one_that_is_blocked() {
+    let test = altered("deu-eng,f1,0.8611111111111112", "deu-eng,f1,0.8").args([REAL, "--require", "all"]);
+    test.status(1);
+}
+
+#[test]
+fn a_report_goes_where_it_is_asked_to() {
+    let expected = Test::new().args(["verify", "--format", "json"]).status(0).stdout;
+    let out =
+        Test::new().args(["verify", "--format", "json", "--output", "new/f.json"]).stdout("").stderr("").status(0);
+    assert_eq!(out.read("new/f.json"), expected.as_bytes());
+    let line = Test::new().folder("f").args(["verify", "--output", "f"]).refused();
+    assert_eq!(line, "snellen: f: cannot be written: it is there and not a file\n");
+}
+
+#[test]
+fn junit_is_xml_with_a_case_a_cell() {
+    let junit = altered("deu-eng,f1,0.86", "deu-eng,f1,0.99").args(["--format", "junit"]).status(1).stdout;
+    let mut reader = quick_xml::Reader::from_str(&junit);
+    let (mut cases, mut failures) = (0, 0);
+    loop {
+        match reader.read_event().unwrap() {
+            quick_xml::events::Event::Start(e) | quick_xml::events::Event::Empty(e) => {
+                cases += u32::from(e.name().as_ref() == "testcase");
+                failures += u32::from(e.name().as_ref() == "failure");
+            }
+            quick_xml::events::Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!((cases, failures), (20, 1));
+}
+
+/// The exit status where nobody reads what is printed.
+fn unread(test: &Test) -> Option<i32> {
+    let mut child = test.command().stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_reader_that_stops_early_changes_no_verdict() {
+    for format in ["table", "json", "csv", "markdown", "junit"] {
+        assert_eq!(unread(&copy().args(["--format", format])), Some(0), "{format}");
+    }
+    assert_eq!(unread(&altered("deu-eng,f1,0.86", "deu-eng,f1,0.99")), Some(1));
+    assert_eq!(unread(&Test::new().args(["verify", REAL, "--require", "all"])), Some(2));
+    for args in [&["verify", "--list"][..], &["doctor"], &["data", "list"], &["completions", "bash"]] {
+        assert_eq!(unread(&Test::new().args(args.iter().copied())), Some(0), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let out = copy().command().stdout(full).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(said, "snellen: standard output: No space left on device (os error 28)\n");
+}
