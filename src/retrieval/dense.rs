@@ -52,6 +52,7 @@ fn best(scores: &[f32], k: usize) -> Vec<Hit> {
         hits.select_nth_unstable_by(k - 1, order);
     }
     hits.truncate(k);
+    hits.shrink_to_fit();
     hits.sort_unstable_by(order);
     hits
 }
