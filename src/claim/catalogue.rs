@@ -68,6 +68,11 @@ mod tests {
         for cell in &claim.cells {
             let (ours, digest): (f64, _) = (cell.value.parse().unwrap(), cell.digest.as_deref());
             assert_eq!(judge(cell, ours, digest, None, false), (Verdict::Reproduced, None), "{cell:?}");
+            // One hit more or less among at most a thousand queries, with no digest to help.
+            let alone = Published { digest: None, ..cell.clone() };
+            for other in [ours - 0.001, ours + 0.001] {
+                assert!(!judge(&alone, other, None, None, false).0.passes(), "{cell:?} against {other}");
+            }
             for value in altered(&cell.value) {
                 let altered = Published { value, ..cell.clone() };
                 assert!(!judge(&altered, ours, digest, None, false).0.passes(), "{altered:?} against {ours}");

@@ -49,7 +49,14 @@ impl Checker<'_> {
         let languages = languages(claim);
         let pairs = languages
             .iter()
-            .map(|language| Pair::read(data, language.strip_suffix("-eng").unwrap_or(language)))
+            .map(|language| match language.strip_suffix("-eng") {
+                Some(foreign) => Pair::read(data, foreign),
+                None => Err(FileFault::content(
+                    format!("claim {}", claim.id),
+                    format!("language {language} is not LANG-eng"),
+                )
+                .into()),
+            })
             .collect::<Result<Vec<_>>>()?;
         self.progress.begin(&claim.id, pairs.iter().map(|pair| 2 * pair.english.len()).sum());
         let advance = |sentences| self.progress.advance(sentences);

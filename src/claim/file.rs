@@ -61,9 +61,23 @@ pub struct Source {
     pub url: Option<String>,
     /// The snapshot that was read and the versions that it was made with.
     pub revision: Option<String>,
+    /// How the source prints its numbers.
+    #[serde(default)]
+    pub printed: Printed,
     /// Whether the numbers are our own, recorded to notice change, and published by nobody else.
     #[serde(default)]
     pub recorded: bool,
+}
+
+/// How a source prints its numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Printed {
+    /// To some decimals: 0.08 stands for everything that rounds to it.
+    #[default]
+    Rounded,
+    /// As short as reads back to the same f64, as Python and JSON writers do: 0.08 stands for 0.08 alone.
+    Shortest,
 }
 
 impl fmt::Display for Source {
@@ -100,6 +114,8 @@ pub struct Published {
     pub value: String,
     /// How many decimals are printed, those of an exponent included: 5 for `1e-05`.
     pub digits: usize,
+    /// How the source prints.
+    pub printed: Printed,
     /// The digest of the ranking and scores that we recorded with it, if any.
     pub digest: Option<String>,
 }
@@ -178,7 +194,7 @@ impl Head {
     }
 
     fn with_cells(self, csv_name: &str, csv_text: &str) -> Result<ClaimFile, FileFault> {
-        let cells = parse_cells(csv_name, csv_text, self.recipe.languages.as_deref())?;
+        let cells = parse_cells(csv_name, csv_text, self.recipe.languages.as_deref(), self.source.printed)?;
         let Self { id, title, kind, source, recipe, tolerance, .. } = self;
         Ok(ClaimFile { id, title, kind, source, recipe, tolerance, cells })
     }
@@ -187,7 +203,12 @@ impl Head {
 /// The columns of a file of cells.
 const HEADER: [&str; 4] = ["language", "measure", "value", "digest"];
 
-fn parse_cells(name: &str, text: &str, languages: Option<&[String]>) -> Result<Vec<Published>, FileFault> {
+fn parse_cells(
+    name: &str,
+    text: &str,
+    languages: Option<&[String]>,
+    printed: Printed,
+) -> Result<Vec<Published>, FileFault> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut cells = Vec::new();
     let mut lines = BTreeMap::new();
@@ -208,7 +229,7 @@ fn parse_cells(name: &str, text: &str, languages: Option<&[String]>) -> Result<V
         if let Some(first) = lines.insert((cell.language.clone(), cell.measure.clone()), line) {
             return Err(fault(format!("{} {} stands in line {first} already", cell.language, cell.measure)));
         }
-        cells.push(cell);
+        cells.push(Published { printed, ..cell });
     }
     if cells.is_empty() {
         return Err(FileFault::content(name, "no cells"));
@@ -237,6 +258,7 @@ fn parse_cell(record: &csv::StringRecord) -> Result<Published, String> {
         measure: measure.to_owned(),
         value: value.to_owned(),
         digits: decimal.decimals(),
+        printed: Printed::Rounded,
         digest: (!digest.is_empty()).then(|| digest.to_owned()),
     })
 }

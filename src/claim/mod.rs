@@ -9,7 +9,7 @@ mod recipe;
 mod verdict;
 
 pub use check::{Checker, Progress};
-pub use file::{ClaimFile, Kind, Published, Source, Tolerance};
+pub use file::{ClaimFile, Kind, Printed, Published, Source, Tolerance};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
 pub use recipe::{Recipe, Task};
 pub use verdict::judge;

@@ -1,7 +1,7 @@
 //! One published number against ours.
 
 use super::decimal::Decimal;
-use super::{Published, Verdict};
+use super::{Printed, Published, Verdict};
 
 /// Judges `value`, with the `digest` of the ranking and scores behind it, against a published number; the second part says why
 /// where the verdict alone does not.
@@ -10,7 +10,8 @@ use super::{Published, Verdict};
 /// rounded number is the same; equal at the printed precision is reproduced (identical where the claim is `recorded` and holds
 /// our digest); no further away than `tolerance` (in `f64`, the bound included) is within; above that is higher, below it differs.
 ///
-/// Equal at the printed precision means that `value` shows the printed digits when it is written with as many decimals, or when
+/// Where the source prints numbers as short as round-trips, only the number whose shortest form is printed is equal. Elsewhere equal
+/// at the printed precision means that `value` shows the printed digits when it is written with as many decimals, or when
 /// it is written as short as round-trips. That two numbers parse to the same `f64` is not enough: where all 17 digits are
 /// printed, the last of them could then be altered unseen.
 #[must_use]
@@ -30,7 +31,8 @@ pub fn judge(
     if let Some(moved) = published.digest.as_deref().and_then(|expected| moved(expected, digest)) {
         return (Verdict::Differs, Some(moved));
     }
-    let verdict = if printed.shows(value) || is_shortest_form(&printed, value) {
+    let rounded = published.printed == Printed::Rounded && printed.shows(value);
+    let verdict = if rounded || is_shortest_form(&printed, value) {
         if recorded && published.digest.is_some() { Verdict::Identical } else { Verdict::Reproduced }
     } else if tolerance.is_some_and(|tolerance| (value - number).abs() <= tolerance) {
         Verdict::Within
@@ -60,7 +62,7 @@ fn is_shortest_form(printed: &Decimal, value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::judge;
-    use crate::claim::{Published, Verdict};
+    use crate::claim::{Printed, Published, Verdict};
 
     const OURS: &str = "aa";
 
@@ -70,8 +72,20 @@ mod tests {
             measure: "f1".into(),
             value: value.into(),
             digits: 0,
+            printed: Printed::Rounded,
             digest: digest.map(Into::into),
         }
+    }
+
+    #[test]
+    fn a_source_that_prints_the_shortest_form_means_that_number_alone() {
+        let judge = |value| {
+            let cell = Published { printed: Printed::Shortest, ..published("0.08", None) };
+            judge(&cell, value, None, None, false).0
+        };
+        assert_eq!(judge(0.08), Verdict::Reproduced);
+        assert_eq!(judge(0.081), Verdict::Higher);
+        assert_eq!(judge(0.079), Verdict::Differs);
     }
 
     /// The verdict on a plain published number without tolerance.

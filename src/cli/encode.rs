@@ -1,12 +1,12 @@
 //! `snellen encode`: texts in, embeddings out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use snellen::data::digest::Digest;
 use snellen::data::tensors::{self, Tensor};
 use snellen::data::text;
-use snellen::encoder::{How, Model, Recipe, Tokens};
+use snellen::encoder::{How, Model, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
 use super::encoding::Encoding;
@@ -40,6 +40,9 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    if same_file(&args.input, &args.output) {
+        return Err(Failure::Usage(format!("{}: the output would replace the input", args.output.display())));
+    }
     let model = context.model(&args.model)?;
     let recipe = args.encoding.recipe(&model);
     let mut texts: Vec<String> = text::read(&args.input)?.into_iter().map(|t| t.text).collect();
@@ -52,6 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let how = How { recipe: &recipe, batching: args.encoding.batching(), done: &|n| bar.inc(n as u64) };
     let tokens = model.tokenize(&recipe.prefix, &texts)?;
     let digest = if args.tokens {
+        let recipe = Recipe { pooling: Pooling::None, normalize: false, ..recipe.clone() };
         let states = model.embed_tokens(&tokens, &how)?;
         write_tokens(args, &model, &recipe, &tokens, &states)?
     } else {
@@ -61,6 +65,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     bar.finish_and_clear();
     context.note(&format!("{}: {} texts, {digest}", args.output.display(), texts.len()));
     Ok(Ending::Holds)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 fn write_embeddings(

@@ -6,7 +6,7 @@ use snellen::encoder::{Batching, Model, Order, Pooling, Recipe};
 #[derive(clap::Args)]
 pub(crate) struct Encoding {
     /// Put before every text, e.g. "query: ".
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     prefix: String,
     /// mean, cls, max or none. Default: what the model's modules.json says, else mean.
     #[arg(long)]

@@ -217,17 +217,18 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Encode(args) => encode::run(args, &context),
         Command::Task(args) => task::run(args, &context),
         Command::Doctor => doctor::run(&context),
-        Command::Completions { shell } => Ok(completions(*shell)),
+        Command::Completions { shell } => completions(*shell),
     }
 }
 
-fn completions(shell: clap_complete::Shell) -> Ending {
+fn completions(shell: clap_complete::Shell) -> Result<Ending, Failure> {
     use clap::CommandFactory as _;
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "snellen", &mut script);
-    // A reader that stops early is not an error.
-    let _ = std::io::stdout().write_all(&script);
-    Ending::Holds
+    let mut out = std::io::stdout().lock();
+    out.write_all(&script)?;
+    out.flush()?;
+    Ok(Ending::Holds)
 }
 
 /// One line: the error and what lies beneath it, as far as the line does not say it already. Names out of damaged files may hold line ends

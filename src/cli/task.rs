@@ -34,7 +34,7 @@ struct Tatoeba {
     /// A data set's name, or a folder with `v1/tatoeba.LANG-eng.LANG` and `.eng`.
     #[arg(long, default_value = "tatoeba")]
     data: String,
-    /// Only these languages, as the data's file names spell them. Default: all.
+    /// Only these languages, e.g. deu or deu-eng. Default: all.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     languages: Vec<String>,
     /// xx-en (the foreign sentence asks) or en-xx. Default: the convention's own.
@@ -63,10 +63,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         recipe: args.encoding.recipe(&model),
     };
     let all = tatoeba::languages(&data)?;
-    if let Some(unknown) = args.languages.iter().find(|language| !all.contains(language)) {
+    // Reports call a language `deu-eng`, file names `deu`: both are understood, and one named twice counts once.
+    let mut asked: Vec<String> =
+        args.languages.iter().map(|l| l.strip_suffix("-eng").unwrap_or(l).to_owned()).collect();
+    asked.sort();
+    asked.dedup();
+    if let Some(unknown) = asked.iter().find(|language| !all.contains(language)) {
         return Err(Failure::Usage(format!("{} has no language {unknown}; it has {}", data.name, all.join(" "))));
     }
-    let chosen = if args.languages.is_empty() { &all } else { &args.languages };
+    let chosen = if asked.is_empty() { &all } else { &asked };
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
     let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), done: &|n| bar.inc(n as u64) };

@@ -114,9 +114,11 @@ fn list(path: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     for entry in std::fs::read_dir(path).map_err(FileFault::io("read the folder", path))? {
         let entry = entry.map_err(FileFault::io("read the folder", path))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if entry.path().is_dir() {
+        let kind = entry.file_type().map_err(FileFault::io("read the folder", path))?;
+        // Links to files are files (hubs lay out checkpoints so); links to folders may lead in circles, and pipes wait for ever.
+        if kind.is_dir() {
             list(&entry.path(), &format!("{prefix}{name}/"), names)?;
-        } else {
+        } else if entry.path().is_file() {
             names.push(format!("{prefix}{name}"));
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 
 use super::{How, Model, Recipe};
 use crate::Result;
@@ -35,16 +35,16 @@ impl Cache {
     /// # Errors
     /// As [`Model::tokenize`] and [`Model::embed`]; a cache that cannot be written.
     pub fn embed<T: AsRef<str> + Sync>(&self, model: &Model, how: &How<'_>, texts: &[T]) -> Result<Array2<f32>> {
-        let path =
-            self.folder.as_ref().map(|folder| folder.join(format!("{}.safetensors", key(model, how.recipe, texts))));
+        let key = key(model, how.recipe, texts);
+        let path = self.folder.as_ref().map(|folder| folder.join(format!("{key}.safetensors")));
         let shape = (texts.len(), model.config().hidden);
-        if let Some(kept) = path.as_deref().and_then(|path| read(path, shape)) {
+        if let Some(kept) = path.as_deref().and_then(|path| read(path, &key, shape)) {
             (how.done)(texts.len());
             return Ok(kept);
         }
         let embeddings = model.embed(&model.tokenize(&how.recipe.prefix, texts)?, how)?;
         if let Some(path) = path {
-            keep(&path, &embeddings)?;
+            keep(&path, &key, &embeddings)?;
         }
         Ok(embeddings)
     }
@@ -68,19 +68,21 @@ fn content(values: &[f32]) -> String {
     Digest::new().f32s(values).hex()
 }
 
-fn keep(path: &Path, embeddings: &Array2<f32>) -> Result<()> {
+fn keep(path: &Path, key: &str, embeddings: &Array2<f32>) -> Result<()> {
     let values = embeddings.as_slice().expect("embeddings are contiguous");
     let tensor = Tensor::f32("embeddings", embeddings.shape(), values.iter().copied());
-    tensors::write(path, &[tensor], &[("sha256", content(values))])
+    tensors::write(path, &[tensor], &[("key", key.to_owned()), ("sha256", content(values))])
 }
 
-/// What the cache holds at `path`; none unless shape and content are what was kept.
-fn read(path: &Path, shape: (usize, usize)) -> Option<Array2<f32>> {
+/// What the cache holds at `path`; none unless key, shape and content are what was kept.
+fn read(path: &Path, key: &str, shape: (usize, usize)) -> Option<Array2<f32>> {
     let bytes = folder::map(path).ok()?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
-    let expected = metadata.metadata().as_ref()?.get("sha256")?.clone();
+    let stated = metadata.metadata().as_ref()?;
+    let expected = stated.get("sha256").filter(|_| stated.get("key").is_some_and(|k| k == key))?.clone();
     let tensors = SafeTensors::deserialize(&bytes).ok()?;
-    let tensor = tensors.tensor("embeddings").ok().filter(|t| t.shape() == [shape.0, shape.1])?;
+    let tensor =
+        tensors.tensor("embeddings").ok().filter(|t| t.shape() == [shape.0, shape.1] && t.dtype() == Dtype::F32)?;
     let (chunks, _) = tensor.data().as_chunks::<4>();
     let values: Vec<f32> = chunks.iter().map(|b| f32::from_le_bytes(*b)).collect();
     (content(&values) == expected).then(|| Array2::from_shape_vec(shape, values).ok()).flatten()

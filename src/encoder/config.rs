@@ -1,5 +1,6 @@
 //! A model's configuration: architecture, sizes, pooling and truncation, as its folder states them.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
@@ -80,10 +81,15 @@ struct Transformer {
     max_position_embeddings: usize,
     type_vocab_size: usize,
     #[serde(default)]
-    pad_token_id: usize,
+    pad_token_id: Option<usize>,
+    #[serde(default)]
+    is_decoder: bool,
     #[serde(default)]
     position_embedding_type: Option<String>,
 }
+
+/// The padding token's id of a RoBERTa whose config.json does not state it, as Hugging Face's RobertaConfig has it.
+const ROBERTA_PAD: usize = 1;
 
 /// An entry of modules.json.
 #[derive(Deserialize)]
@@ -95,14 +101,9 @@ struct Module {
 /// A pooling module's config.json.
 #[derive(Deserialize)]
 struct PoolingModes {
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-    #[serde(default)]
-    pooling_mode_max_tokens: bool,
-    #[serde(default)]
-    pooling_mode_mean_sqrt_len_tokens: bool,
+    /// `pooling_mode_…` and others; a mode that this program has never heard of must not pass as another.
+    #[serde(flatten)]
+    fields: BTreeMap<String, serde_json::Value>,
 }
 
 /// sentence_bert_config.json and tokenizer_config.json, as far as they limit a text's length.
@@ -112,6 +113,9 @@ struct Lengths {
     max_seq_length: Option<f64>,
     #[serde(default)]
     model_max_length: Option<f64>,
+    /// sentence-transformers lowers texts itself where this is true; tokenizer_config.json uses the name for what tokenizer.json does.
+    #[serde(default)]
+    do_lower_case: bool,
 }
 
 impl Config {
@@ -125,13 +129,18 @@ impl Config {
             |what: String| -> crate::Error { EncoderFault::Config { file: folder.label("config.json"), what }.into() };
         let (architecture, first_position) = match raw.model_type.as_str() {
             "bert" => (Architecture::Bert, 0),
-            "roberta" | "xlm-roberta" | "camembert" => (Architecture::Roberta, raw.pad_token_id.saturating_add(1)),
+            "roberta" | "xlm-roberta" | "camembert" => {
+                (Architecture::Roberta, raw.pad_token_id.unwrap_or(ROBERTA_PAD).saturating_add(1))
+            }
             other => {
                 return Err(refuse(format!("model_type {other} is not one of bert, roberta, xlm-roberta, camembert")));
             }
         };
         if let Some(kind) = raw.position_embedding_type.as_ref().filter(|kind| *kind != "absolute") {
             return Err(refuse(format!("position_embedding_type {kind} is not supported, only absolute")));
+        }
+        if raw.is_decoder {
+            return Err(refuse("is_decoder is true, only encoders are supported".to_owned()));
         }
         check_sizes(&raw).map_err(refuse)?;
         let longest = raw.max_position_embeddings.checked_sub(first_position).filter(|n| *n >= 2);
@@ -192,6 +201,10 @@ fn modules(folder: &Folder) -> Result<(Pooling, bool)> {
     let modules: Vec<Module> = json(folder, "modules.json")?;
     let (mut pooling, mut normalize) = (Pooling::None, false);
     for module in modules {
+        if normalize {
+            let what = "a module after Normalize is not supported".to_owned();
+            return Err(EncoderFault::Config { file: folder.label("modules.json"), what }.into());
+        }
         match module.r#type.rsplit('.').next().unwrap_or_default() {
             "Transformer" => {}
             "Pooling" => pooling = pooling_of(folder, &format!("{}/config.json", module.path))?,
@@ -211,16 +224,15 @@ fn pooling_of(folder: &Folder, name: &str) -> Result<Pooling> {
         return Err(EncoderFault::Config { file: folder.label("modules.json"), what }.into());
     }
     let modes: PoolingModes = json(folder, name)?;
-    let chosen = (
-        modes.pooling_mode_cls_token,
-        modes.pooling_mode_mean_tokens,
-        modes.pooling_mode_max_tokens,
-        modes.pooling_mode_mean_sqrt_len_tokens,
-    );
-    match chosen {
-        (true, false, false, false) => Ok(Pooling::Cls),
-        (false, true, false, false) => Ok(Pooling::Mean),
-        (false, false, true, false) => Ok(Pooling::Max),
+    let chosen = |(name, value): (&String, &serde_json::Value)| {
+        let mode = name.strip_prefix("pooling_mode_")?;
+        (*value == serde_json::Value::Bool(true)).then(|| mode.to_owned())
+    };
+    let chosen: Vec<String> = modes.fields.iter().filter_map(chosen).collect();
+    match chosen.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["cls_token"] => Ok(Pooling::Cls),
+        ["mean_tokens"] => Ok(Pooling::Mean),
+        ["max_tokens"] => Ok(Pooling::Max),
         _ => {
             let what = "exactly one of cls, mean and max pooling must be chosen".to_owned();
             Err(EncoderFault::Config { file: folder.label(name), what }.into())
@@ -238,6 +250,10 @@ fn max_tokens(folder: &Folder, positions: usize) -> Result<usize> {
             continue;
         }
         let lengths: Lengths = json(folder, file)?;
+        if lengths.do_lower_case && field == "max_seq_length" {
+            let what = "do_lower_case is true, which is not supported".to_owned();
+            return Err(EncoderFault::Config { file: folder.label(file), what }.into());
+        }
         let Some(length) = (if field == "max_seq_length" { lengths.max_seq_length } else { lengths.model_max_length })
         else {
             continue;

@@ -157,19 +157,13 @@ impl Model {
         Ok(Array2::from_shape_vec((tokens.texts(), width), out).expect("a row a text"))
     }
 
-    /// The state of every token, [total tokens, hidden], divided by its L2 norm if the recipe says so.
+    /// The state of every token, [total tokens, hidden], as the layer gives it: neither pooled nor normalised.
     ///
     /// # Errors
     /// As [`Self::embed`].
     pub fn embed_tokens(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
         let width = self.config.hidden;
-        let states = self.each_batch(tokens, how, |text, states| {
-            let mut states = states.to_vec();
-            if how.recipe.normalize {
-                states.chunks_exact_mut(width).for_each(rows::normalize);
-            }
-            (text, states)
-        })?;
+        let states = self.each_batch(tokens, how, |text, states| (text, states.to_vec()))?;
         let mut out = vec![0.0; tokens.ids.len() * width];
         states.for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
         Ok(Array2::from_shape_vec((tokens.ids.len(), width), out).expect("a row a token"))

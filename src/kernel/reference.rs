@@ -84,10 +84,17 @@ pub fn layer_norm(row: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
     let mean = sum(row) / n;
     row.iter_mut().for_each(|x| *x -= mean);
     let squares: Vec<f32> = row.iter().map(|d| d * d).collect();
-    let deviation = (sum(&squares) / n + epsilon).sqrt();
+    let deviation = finite((sum(&squares) / n + epsilon).sqrt());
     for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
         *x = (*x / deviation) * w + b;
     }
+}
+
+/// A divisor, or NaN where a sum of squares overflowed: dividing by infinity would turn every number into a zero that looks sound.
+#[inline(always)]
+#[must_use]
+pub fn finite(divisor: f32) -> f32 {
+    if divisor == f32::INFINITY { f32::NAN } else { divisor }
 }
 
 /// Softmax: subtract the maximum, exp, divide by the sum.
@@ -127,7 +134,8 @@ pub fn relu(x: f32) -> f32 {
 /// Divides a row by its L2 norm, or by 1e-12 where the norm is smaller.
 pub fn normalize(row: &mut [f32]) {
     let squares: Vec<f32> = row.iter().map(|x| x * x).collect();
-    let norm = sum(&squares).sqrt().max(1e-12);
+    let norm = sum(&squares).sqrt();
+    let norm = if norm > 1e-12 { finite(norm) } else { 1e-12 };
     row.iter_mut().for_each(|x| *x /= norm);
 }
 
@@ -157,6 +165,19 @@ mod tests {
         assert_eq!(scaled(3, -150), f32::from_bits(2), "1.5 units of 2^-149, ties to even");
         assert_eq!(scaled(1, -150), 0.0);
         assert_eq!(scaled(1 << 40, 100), f32::INFINITY);
+    }
+
+    #[test]
+    fn a_norm_that_overflows_does_not_give_zeros() {
+        let mut row = [1e20f32, 1.0];
+        normalize(&mut row);
+        assert!(row.iter().all(|x| x.is_nan()));
+        let mut row = [1e30f32, -1e30];
+        layer_norm(&mut row, &[1.0; 2], &[0.0; 2], 1e-12);
+        assert!(row.iter().all(|x| x.is_nan()));
+        let mut row = [0.0f32, 0.0];
+        normalize(&mut row);
+        assert_eq!(row, [0.0, 0.0]);
     }
 
     #[test]

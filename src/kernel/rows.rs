@@ -3,7 +3,7 @@
 //! Loops are written as `for`, not as `for_each`: a closure that is not inlined is compiled for the least of the instruction sets.
 
 use super::isa::compiled_for_each_isa;
-use super::reference;
+use super::reference::{self, finite};
 
 /// Lanes of a row sum.
 const LANES: usize = 32;
@@ -60,7 +60,7 @@ compiled_for_each_isa! {
         for row in matrix.chunks_exact_mut(weight.len()) {
             let mean = lane_sum(row, |x| x) / n;
             let variance = lane_sum(row, |x| (x - mean) * (x - mean)) / n;
-            let deviation = (variance + epsilon).sqrt();
+            let deviation = finite((variance + epsilon).sqrt());
             for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
                 *x = ((*x - mean) / deviation) * w + b;
             }
@@ -114,7 +114,8 @@ compiled_for_each_isa! {
 
     /// Divides a row by its L2 norm: [`reference::normalize`].
     pub fn normalize(row: &mut [f32]) {
-        let norm = lane_sum(row, |x| x * x).sqrt().max(1e-12);
+        let norm = lane_sum(row, |x| x * x).sqrt();
+        let norm = if norm > 1e-12 { finite(norm) } else { 1e-12 };
         for x in row.iter_mut() {
                 *x /= norm;
             }
@@ -127,7 +128,13 @@ mod tests {
     use crate::kernel::isa::Isa;
 
     fn numbers(len: usize) -> Vec<f32> {
-        (0..len).map(|i| ((i * 7919 + 13) % 1009) as f32 / 97.0 - 5.0).collect()
+        let number = |i: usize| match i % 23 {
+            5 => -0.0,
+            9 => f32::from_bits(1 + i as u32), // subnormal
+            16 => 1e12,
+            _ => ((i * 7919 + 13) % 1009) as f32 / 97.0 - 5.0,
+        };
+        (0..len).map(number).collect()
     }
 
     /// Runs `check` with every instruction set of this processor, on rows of awkward lengths.

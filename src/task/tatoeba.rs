@@ -89,7 +89,9 @@ pub fn languages(data: &Found) -> Result<Vec<String>> {
         let (language, side) = name.strip_prefix("tatoeba.")?.split_once("-eng.")?;
         (language == side).then(|| language.to_owned())
     };
-    let languages: Vec<String> = names.iter().filter_map(language).collect();
+    let mut languages: Vec<String> = names.iter().filter_map(language).collect();
+    languages.sort();
+    languages.dedup();
     if languages.is_empty() {
         return Err(FileFault::content(data.folder.label(""), "no file tatoeba.LANG-eng.LANG, nor in v1").into());
     }

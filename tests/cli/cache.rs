@@ -52,6 +52,16 @@ fn a_cut_empty_or_foreign_file_is_computed_anew() {
 }
 
 #[test]
+fn a_sound_entry_of_other_texts_is_not_believed_under_this_name() {
+    let (test, kept, bytes) = once();
+    let test = test.args(["--prefix", "other: "]).status(0).then().remove(OUT);
+    let entries = std::fs::read_dir(test.path("cache/embeddings")).unwrap();
+    let other = entries.map(|entry| entry.unwrap().path()).find(|path| *path != kept).unwrap();
+    std::fs::copy(other, &kept).unwrap();
+    assert!(test.args(AGAIN).status(0).read(OUT) == bytes);
+}
+
+#[test]
 fn each_thing_that_decides_an_embedding_has_its_own_entry() {
     let entries = |test: &Test| std::fs::read_dir(test.path("cache/embeddings")).unwrap().count();
     let (mut test, ..) = once();
