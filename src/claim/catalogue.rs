@@ -21,7 +21,12 @@ macro_rules! builtin {
     };
 }
 
-const BUILTIN: &[Builtin] = builtin!["fixture-student", "fixture-teacher", "mteb-tatoeba-all-MiniLM-L6-v2"];
+const BUILTIN: &[Builtin] = builtin![
+    "fixture-student",
+    "fixture-teacher",
+    "mteb-tatoeba-all-MiniLM-L6-v2",
+    "tatoeba-multilingual-e5-small-q4-query",
+];
 
 /// The names of the built-in claims, in the order in which they are checked.
 pub fn names() -> impl Iterator<Item = &'static str> {
