@@ -166,8 +166,7 @@ fn only(languages: &[String], mut claim: ClaimFile) -> Result<ClaimFile, Failure
 
 fn built_in(name: &str) -> Result<ClaimFile, Failure> {
     catalogue::by_name(name)?.ok_or_else(|| {
-        let known: Vec<&str> = catalogue::names().collect();
-        Failure::Usage(format!("no claim {name}; known: {}; or give a .toml file", known.join(", ")))
+        Failure::Usage(format!("no claim {name}: `snellen verify --list` shows what is known; or give a .toml file"))
     })
 }
 
