@@ -26,6 +26,7 @@ const BUILTIN: &[Builtin] = builtin![
     "fixture-teacher",
     "mteb-tatoeba-all-MiniLM-L6-v2",
     "tatoeba-multilingual-e5-small-q4-query",
+    "tatoeba-multilingual-e5-small-q4-no-prefix",
 ];
 
 /// The names of the built-in claims, in the order in which they are checked.
