@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
+use super::Config;
 use super::weights::Weights;
-use super::{Activation, Config};
 use crate::Result;
-use crate::kernel::product::{Columns, Rows, product};
+use crate::kernel::product::{Activation, Columns, Rows, product};
 use crate::kernel::{NotFinite, rows};
 
 /// The weights of an encoder, ready to multiply.

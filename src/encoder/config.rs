@@ -10,6 +10,7 @@ use super::EncoderFault;
 use super::pooling::Pooling;
 use crate::Result;
 use crate::data::folder::Folder;
+use crate::kernel::product::Activation;
 
 /// Which family of encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +19,6 @@ pub enum Architecture {
     Bert,
     /// RoBERTa and XLM-RoBERTa: positions count from the padding token's id plus one.
     Roberta,
-}
-
-/// The feed-forward layer's activation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Activation {
-    /// GELU with erf.
-    #[serde(rename = "gelu")]
-    Gelu,
-    /// GELU with tanh.
-    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
-    GeluNew,
-    /// max(x, 0).
-    #[serde(rename = "relu")]
-    Relu,
 }
 
 /// What a model's folder says about it.

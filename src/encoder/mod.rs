@@ -15,7 +15,7 @@ mod weights;
 
 pub use batching::{Batching, Order};
 pub use cache::Cache;
-pub use config::{Activation, Architecture, Config};
+pub use config::{Architecture, Config};
 pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;
 pub use tokens::{Tokens, in_tokenizer};

@@ -11,12 +11,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Isa {
-    /// What every processor of the architecture has (x86-64: SSE2).
+    /// What every processor of the architecture has (x86-64: SSE2), multiplication and addition never fused.
     Portable = 1,
+    /// NEON with fused multiplication and addition: every aarch64.
+    Neon = 2,
     /// AVX2 and FMA.
-    Avx2 = 2,
-    /// AVX-512 F, DQ, VL and BW.
-    Avx512 = 3,
+    Avx2 = 3,
+    /// AVX-512 F, DQ, VL and BW; VNNI where the processor has it.
+    Avx512 = 4,
+    /// AMX int8 for matrix products, AVX-512 for all else.
+    Amx = 5,
 }
 
 /// The instruction set in use; 0 until it is first asked for.
@@ -24,13 +28,14 @@ static ACTIVE: AtomicU8 = AtomicU8::new(0);
 
 impl Isa {
     /// All of them, least first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512, Self::Amx];
 
     /// Whether this processor has it.
     #[must_use]
     pub fn present(self) -> bool {
         match self {
             Self::Portable => true,
+            Self::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -41,8 +46,10 @@ impl Isa {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512bw")
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => false,
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 | Self::Amx => false,
         }
     }
 
@@ -57,8 +64,10 @@ impl Isa {
     pub fn active() -> Self {
         match ACTIVE.load(Ordering::Relaxed) {
             1 => Self::Portable,
-            2 => Self::Avx2,
-            3 => Self::Avx512,
+            2 => Self::Neon,
+            3 => Self::Avx2,
+            4 => Self::Avx512,
+            5 => Self::Amx,
             _ => {
                 let best = Self::best();
                 ACTIVE.store(best as u8, Ordering::Relaxed);
@@ -82,8 +91,10 @@ impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Amx => "amx",
         })
     }
 }
@@ -95,7 +106,7 @@ impl FromStr for Isa {
         Self::ALL
             .into_iter()
             .find(|isa| isa.to_string() == name)
-            .ok_or_else(|| format!("no instruction set {name}: auto, portable, avx2 or avx512"))
+            .ok_or_else(|| format!("no instruction set {name}: auto, portable, neon, avx2, avx512 or amx"))
     }
 }
 
@@ -120,11 +131,11 @@ macro_rules! compiled_for_each_isa {
                 match $crate::kernel::isa::Isa::active() {
                     // SAFETY: an instruction set is active only if the processor was found to have it.
                     #[allow(unsafe_code)]
-                    $crate::kernel::isa::Isa::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::kernel::isa::Isa::Avx512 | $crate::kernel::isa::Isa::Amx => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     #[allow(unsafe_code)]
                     $crate::kernel::isa::Isa::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::kernel::isa::Isa::Portable => {}
+                    $crate::kernel::isa::Isa::Portable | $crate::kernel::isa::Isa::Neon => {}
                 }
             }
             body($($arg),*)

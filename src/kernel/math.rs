@@ -141,7 +141,7 @@ const HIGH_26: u64 = !0x07ff_ffff;
 /// `hi + lo` rounded to odd: cut towards zero, and the last bit set if anything was cut. Rounding that to nearest in a
 /// format with at least two bits less is rounding `hi + lo` itself. `hi` is 0 or the larger of the two.
 #[inline(always)]
-fn odd_sum(hi: f64, lo: f64) -> f64 {
+pub(super) fn odd_sum(hi: f64, lo: f64) -> f64 {
     let (nearest, rest) = sum(hi, lo);
     let rounded_away = (rest < 0.0) & (nearest > 0.0) | (rest > 0.0) & (nearest < 0.0);
     let cut = nearest.to_bits().wrapping_sub(u64::from(rounded_away));

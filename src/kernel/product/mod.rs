@@ -1,0 +1,265 @@
+//! Exact matrix products, fast.
+//!
+//! Rows and columns are put on their 24-bit grids once, when they are packed, in the form that the machine's fastest unit wants. A product is
+//! then sums of integers, which no order can change, and what follows it in a network (bias, activation, residual) is applied while the
+//! results are still in registers or in the nearest cache.
+//!
+//! | form | unit | file |
+//! |---|---|---|
+//! | integers held in f64, blocks of 128 terms | any: SSE2, AVX2, AVX-512, NEON | [`mod@float`] |
+//! | two digits of 12 bits, three products | AVX-512 VNNI (`vpdpwssd`) | [`mod@int16`] |
+//!
+//! Operands carry their form with them: what was packed for one instruction set stays usable when another is forced.
+
+pub mod epilogue;
+mod float;
+mod grid;
+#[cfg(target_arch = "x86_64")]
+mod int16;
+#[cfg(test)]
+mod tests;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use epilogue::Out;
+pub use epilogue::{Activation, Epilogue};
+
+use super::NotFinite;
+use super::isa::Isa;
+
+/// The longest row whose exact sum fits i64: 2^63/8,355,711².
+pub const MAX_TERMS: usize = 132_104;
+
+/// Columns of a panel, the unit in which right operands are packed.
+const PANEL: usize = 16;
+
+/// Fewer multiplications than this are not worth another thread: about 30 µs.
+const SPLIT: usize = 1 << 20;
+
+/// In which form operands are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Integers held in f64.
+    Float,
+    /// Two digits of 12 bits.
+    #[cfg(target_arch = "x86_64")]
+    Int16,
+}
+
+impl Form {
+    /// The fastest one for the instruction set in use.
+    fn active() -> Self {
+        match Isa::active() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if int16::present() => Self::Int16,
+            _ => Self::Float,
+        }
+    }
+}
+
+/// The left operand of a product: rows on their grids.
+pub struct Rows {
+    form: Form,
+    k: usize,
+    /// The e of each row's grid.
+    exponents: Vec<i32>,
+    float: Vec<f64>,
+    #[cfg(target_arch = "x86_64")]
+    int16: Vec<int16::Line>,
+}
+
+/// The right operand of a product: columns on their grids, in panels of 16.
+pub struct Columns {
+    form: Form,
+    k: usize,
+    /// The e of each column's grid.
+    exponents: Vec<i32>,
+    float: Vec<float::Line>,
+    #[cfg(target_arch = "x86_64")]
+    int16: Vec<int16::Line>,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::none(Form::active())
+    }
+}
+
+impl Rows {
+    /// No rows, in this form.
+    fn none(form: Form) -> Self {
+        Self {
+            form,
+            k: 0,
+            exponents: Vec::new(),
+            float: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            int16: Vec::new(),
+        }
+    }
+
+    /// Puts every row of `matrix` [m, k] on a grid of its own.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its row.
+    ///
+    /// # Panics
+    /// A row longer than [`MAX_TERMS`].
+    pub fn of(matrix: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
+        let mut rows = Self::default();
+        rows.fill(matrix)?;
+        Ok(rows)
+    }
+
+    /// Holds these rows instead of those it held, in the same memory where that is enough.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    ///
+    /// # Panics
+    /// As [`Self::of`].
+    pub fn fill(&mut self, matrix: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
+        self.k = checked(matrix.ncols());
+        self.exponents.clear();
+        match self.form {
+            Form::Float => float::pack_rows(matrix, &mut self.exponents, &mut self.float),
+            #[cfg(target_arch = "x86_64")]
+            Form::Int16 => int16::pack_rows(matrix, &mut self.exponents, &mut self.int16),
+        }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.exponents.len()
+    }
+
+    /// Some of the rows, as an operand of their own.
+    #[must_use]
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let mut some = Self::none(self.form);
+        some.k = self.k;
+        match self.form {
+            Form::Float => some.float.extend_from_slice(&self.float[rows.start * self.k..rows.end * self.k]),
+            #[cfg(target_arch = "x86_64")]
+            Form::Int16 => {
+                let stride = int16::row_lines(self.k);
+                some.int16.extend_from_slice(&self.int16[rows.start * stride..rows.end * stride]);
+            }
+        }
+        some.exponents.extend_from_slice(&self.exponents[rows]);
+        some
+    }
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self::none(Form::active())
+    }
+}
+
+impl Columns {
+    /// No columns, in this form.
+    fn none(form: Form) -> Self {
+        Self {
+            form,
+            k: 0,
+            exponents: Vec::new(),
+            float: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            int16: Vec::new(),
+        }
+    }
+
+    /// Puts every row of `transposed` [n, k], a column of the right operand each, on a grid of its own, and packs them.
+    ///
+    /// # Errors
+    /// A value that is not finite, with its row.
+    ///
+    /// # Panics
+    /// A row longer than [`MAX_TERMS`].
+    pub fn of(transposed: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
+        let mut columns = Self::default();
+        columns.fill(transposed)?;
+        Ok(columns)
+    }
+
+    /// Holds these columns instead of those it held, in the same memory where that is enough.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    ///
+    /// # Panics
+    /// As [`Self::of`].
+    pub fn fill(&mut self, transposed: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
+        self.k = checked(transposed.ncols());
+        self.exponents.clear();
+        match self.form {
+            Form::Float => float::pack_columns(transposed, &mut self.exponents, &mut self.float),
+            #[cfg(target_arch = "x86_64")]
+            Form::Int16 => int16::pack_columns(transposed, &mut self.exponents, &mut self.int16),
+        }
+    }
+
+    /// How many columns there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.exponents.len()
+    }
+}
+
+fn checked(k: usize) -> usize {
+    assert!(k <= MAX_TERMS, "a row of {k} terms could overflow its sum");
+    k
+}
+
+/// The exact product of `a` [m, k] and `b` [k, n] into `out` [m, n]: [`super::reference::product`].
+///
+/// # Panics
+/// Shapes that do not fit each other, rows of `out` that do not lie contiguously, operands that were packed under different instruction
+/// sets.
+pub fn product(a: &Rows, b: &Columns, out: ArrayViewMut2<'_, f32>) {
+    product_then(a, b, &Epilogue::default(), out);
+}
+
+/// The exact product, then bias, activation and residual, each rounded separately and in this order.
+///
+/// # Panics
+/// As [`product`], and shapes of the epilogue's parts.
+pub fn product_then(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'_, f32>) {
+    let out = checked_out(a, b, epilogue, out);
+    panels(a, b, epilogue, &out, 0..b.count().div_ceil(PANEL));
+}
+
+/// [`product_then`] on all threads of the pool it is called in, for when there is nothing else for them to do.
+///
+/// # Panics
+/// As [`product_then`].
+pub fn product_on_all_threads(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'_, f32>) {
+    let out = checked_out(a, b, epilogue, out);
+    halves(a, b, epilogue, &out, 0..b.count().div_ceil(PANEL));
+}
+
+fn halves(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: std::ops::Range<usize>) {
+    if range.len() < 2 || a.count() * a.k * range.len() * PANEL < 2 * SPLIT {
+        return panels(a, b, epilogue, out, range);
+    }
+    let middle = range.start.midpoint(range.end);
+    rayon::join(|| halves(a, b, epilogue, out, range.start..middle), || halves(a, b, epilogue, out, middle..range.end));
+}
+
+fn checked_out<'a>(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'a, f32>) -> Out<'a> {
+    assert_eq!((a.k, a.count(), b.count()), (b.k, out.nrows(), out.ncols()), "shapes of a product");
+    assert_eq!(a.form, b.form, "both operands of a product are packed under one instruction set");
+    epilogue.check(a.count(), b.count());
+    Out::new(out)
+}
+
+/// The outputs of some panels.
+fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: std::ops::Range<usize>) {
+    match a.form {
+        Form::Float => float::panels(a, b, epilogue, out, range),
+        #[cfg(target_arch = "x86_64")]
+        Form::Int16 => int16::panels(a, b, epilogue, out, range),
+    }
+}
