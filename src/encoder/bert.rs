@@ -6,13 +6,18 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
 
 use super::Config;
+use super::space::{HeadSpace, Space, Spaces};
 use super::weights::Weights;
 use crate::Result;
-use crate::kernel::product::{Activation, Columns, Rows, product};
+use crate::kernel::product::{Activation, Columns, Epilogue, Rows, product, product_on_all_threads, product_then};
 use crate::kernel::{NotFinite, rows};
+
+/// Heads of fewer products than this are not worth another thread.
+const PARALLEL: usize = 1 << 20;
 
 /// The weights of an encoder, ready to multiply.
 pub(super) struct Bert {
@@ -23,6 +28,7 @@ pub(super) struct Bert {
     token_type: Vec<f32>,
     norm: LayerNorm,
     layers: Vec<Layer>,
+    spaces: Spaces,
 }
 
 struct Layer {
@@ -67,10 +73,13 @@ impl Bert {
         let mut token_type = weights.read(&name("token_type_embeddings.weight"), &[config.types, h])?;
         token_type.truncate(h);
         let norm = LayerNorm::load(&weights, &name("LayerNorm"), &config)?;
-        let layers = (0..config.layers)
+        // Collected in two steps, so that the first fault is reported whichever thread meets one first.
+        let layers: Vec<_> = (0..config.layers)
+            .into_par_iter()
             .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config))
-            .collect::<Result<_>>()?;
-        Ok(Self { config, weights, word, positions, token_type, norm, layers })
+            .collect();
+        let layers = layers.into_iter().collect::<Result<_>>()?;
+        Ok(Self { config, weights, word, positions, token_type, norm, layers, spaces: Spaces::default() })
     }
 
     /// Refuses a word embedding of these ids that is not finite. All else was looked at when it was loaded.
@@ -85,8 +94,15 @@ impl Bert {
         Ok(())
     }
 
-    /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings).
-    pub(super) fn forward(&self, texts: &[&[u32]], layer: usize) -> Result<Array2<f32>, Stopped> {
+    /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings), which `take` sees. `spread`: products use all threads, for when
+    /// there are too few batches to occupy them.
+    pub(super) fn forward<T>(
+        &self,
+        texts: &[&[u32]],
+        layer: usize,
+        spread: bool,
+        take: impl FnOnce(&[f32]) -> T,
+    ) -> Result<T, Stopped> {
         let mut ranges = Vec::with_capacity(texts.len());
         let mut start = 0;
         for text in texts {
@@ -97,22 +113,28 @@ impl Bert {
             let ranges = &ranges;
             move |e: NotFinite| Stopped { stage, text: ranges.iter().position(|r| r.contains(&e.row)).unwrap_or(0) }
         };
-        let mut states = self.embed(texts, start).map_err(of_row("embeddings".to_owned()))?;
+        let mut space = self.spaces.take(&self.layers[0].attention.weight);
+        self.embed(texts, space.states.sized(start, self.config.hidden));
         for (i, layer) in self.layers.iter().take(layer).enumerate() {
-            states = layer.forward(states, &ranges, &self.config).map_err(of_row(format!("layer {i}")))?;
+            layer.forward(&mut space, &ranges, &self.config, spread).map_err(of_row(format!("layer {i}")))?;
         }
-        match states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
-            Some(row) => Err(of_row("hidden states".to_owned())(NotFinite { row })),
-            None => Ok(states),
+        let states = space.states.sized(start, self.config.hidden);
+        if let Some(row) = states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
+            return Err(of_row("hidden states".to_owned())(NotFinite { row }));
         }
+        let taken = take(states.as_slice().expect("contiguous"));
+        self.spaces.give_back(space);
+        Ok(taken)
     }
 
-    /// (word + token type 0) + position, then LayerNorm.
-    fn embed(&self, texts: &[&[u32]], tokens: usize) -> Result<Array2<f32>, NotFinite> {
-        let (h, v) = (self.config.hidden, self.config.vocabulary);
-        // The shape was checked when the model was loaded.
-        let Ok(words) = self.weights.tensor(&self.word, &[v, h]) else { return Err(NotFinite { row: 0 }) };
-        let mut states = vec![0.0; tokens * h];
+    /// (word + token type 0) + position, then LayerNorm, into `states` [T, H].
+    fn embed(&self, texts: &[&[u32]], mut states: ArrayViewMut2<'_, f32>) {
+        let h = self.config.hidden;
+        let states = states.as_slice_mut().expect("contiguous");
+        let words = self
+            .weights
+            .tensor(&self.word, &[self.config.vocabulary, h])
+            .expect("its shape was checked when it was loaded");
         let mut rows_left = states.chunks_exact_mut(h);
         for text in texts {
             for (position, (id, row)) in text.iter().zip(rows_left.by_ref()).enumerate() {
@@ -121,8 +143,7 @@ impl Bert {
                 rows::add(row, &self.positions[(self.config.first_position + position) * h..][..h]);
             }
         }
-        self.norm.apply(&mut states);
-        Ok(Array2::from_shape_vec((tokens, h), states).expect("T × H values"))
+        self.norm.apply(states);
     }
 }
 
@@ -141,44 +162,80 @@ impl Layer {
         })
     }
 
-    fn forward(&self, states: Array2<f32>, texts: &[Range<usize>], config: &Config) -> Result<Array2<f32>, NotFinite> {
-        let projected = self.attention.apply(states.view())?;
-        let mut context = Array2::zeros(states.dim());
+    /// From the states of a layer's input to those of its output, in place.
+    fn forward(
+        &self,
+        space: &mut Space,
+        texts: &[Range<usize>],
+        config: &Config,
+        spread: bool,
+    ) -> Result<(), NotFinite> {
+        let (tokens, h) = (texts.last().map_or(0, |last| last.end), config.hidden);
+        let Space { states, projected, context, attended, wide, rows, head } = space;
+        let mut states = states.sized(tokens, h);
+        let mut projected = projected.sized(tokens, 3 * h);
+        rows.fill(states.view())?;
+        self.attention.apply(rows, None, None, spread, projected.view_mut());
+        let mut context = context.sized(tokens, h);
         for text in texts {
-            attend(projected.slice(s![text.clone(), ..]), context.slice_mut(s![text.clone(), ..]), config.heads)
-                .map_err(|_| NotFinite { row: text.start })?;
+            let (projected, context) = (projected.slice(s![text.clone(), ..]), context.slice_mut(s![text.clone(), ..]));
+            attend(projected, context, config.heads, head, spread).map_err(|_| NotFinite { row: text.start })?;
         }
-        let mut attended = self.attention_output.apply(context.view())?;
-        rows::add(flat(&mut attended), states.as_slice().expect("contiguous"));
-        self.attention_norm.apply(flat(&mut attended));
+        let mut attended = attended.sized(tokens, h);
+        rows.fill(context.view())?;
+        self.attention_output.apply(rows, None, Some(states.view()), spread, attended.view_mut());
+        self.attention_norm.apply(attended.as_slice_mut().expect("contiguous"));
 
-        let mut wide = self.intermediate.apply(attended.view())?;
-        match config.activation {
-            Activation::Gelu => rows::gelu(flat(&mut wide)),
-            Activation::GeluNew => rows::gelu_new(flat(&mut wide)),
-            Activation::Relu => rows::relu(flat(&mut wide)),
-        }
-        let mut out = self.output.apply(wide.view())?;
-        rows::add(flat(&mut out), attended.as_slice().expect("contiguous"));
-        self.output_norm.apply(flat(&mut out));
-        Ok(out)
+        let mut wide = wide.sized(tokens, config.intermediate);
+        rows.fill(attended.view())?;
+        self.intermediate.apply(rows, Some(config.activation), None, spread, wide.view_mut());
+        rows.fill(wide.view())?;
+        self.output.apply(rows, None, Some(attended.view()), spread, states.view_mut());
+        self.output_norm.apply(states.as_slice_mut().expect("contiguous"));
+        Ok(())
     }
 }
 
 /// Attention of one text: softmax(Q·Kᵀ / √width)·V for each head, from `projected` [L, 3H] into `context` [L, H].
-fn attend(projected: ArrayView2<'_, f32>, mut context: ArrayViewMut2<'_, f32>, heads: usize) -> Result<(), NotFinite> {
+fn attend(
+    projected: ArrayView2<'_, f32>,
+    mut context: ArrayViewMut2<'_, f32>,
+    heads: usize,
+    space: &mut HeadSpace,
+    spread: bool,
+) -> Result<(), NotFinite> {
     let (tokens, h) = context.dim();
     let width = h / heads;
-    let divisor = (width as f32).sqrt();
-    let mut scores = Array2::zeros((tokens, tokens));
-    for head in 0..heads {
-        let part = |i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
-        product(&Rows::of(part(0))?, &Columns::of(part(1))?, scores.view_mut());
-        rows::softmax(flat(&mut scores), tokens, divisor);
-        let out = context.slice_mut(s![.., head * width..(head + 1) * width]);
-        product(&Rows::of(scores.view())?, &Columns::of(part(2).t())?, out);
+    let outputs = context.axis_chunks_iter_mut(Axis(1), width);
+    let part = |head: usize, i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
+    if spread && tokens * tokens * h > PARALLEL {
+        let like = &*space;
+        let outputs: Vec<_> = outputs.collect();
+        return outputs.into_par_iter().enumerate().try_for_each_init(
+            || HeadSpace::like(&like.columns),
+            |space, (head, out)| space.attend([part(head, 0), part(head, 1), part(head, 2)], out),
+        );
     }
-    Ok(())
+    outputs
+        .into_iter()
+        .enumerate()
+        .try_for_each(|(head, out)| space.attend([part(head, 0), part(head, 1), part(head, 2)], out))
+}
+
+impl HeadSpace {
+    /// One head: Q, K, V [L, width] each.
+    fn attend(&mut self, [q, k, v]: [ArrayView2<'_, f32>; 3], out: ArrayViewMut2<'_, f32>) -> Result<(), NotFinite> {
+        let (tokens, width) = q.dim();
+        let mut scores = self.scores.sized(tokens, tokens);
+        self.rows.fill(q)?;
+        self.columns.fill(k)?;
+        product(&self.rows, &self.columns, scores.view_mut());
+        rows::softmax(scores.as_slice_mut().expect("contiguous"), tokens, (width as f32).sqrt());
+        self.rows.fill(scores.view())?;
+        self.columns.fill(v.t())?;
+        product(&self.rows, &self.columns, out);
+        Ok(())
+    }
 }
 
 impl Linear {
@@ -193,12 +250,21 @@ impl Linear {
         Ok(Self { weight: Columns::of(weight).expect("every value read is finite"), bias })
     }
 
-    /// x·Wᵀ + b.
-    fn apply(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>, NotFinite> {
-        let mut out = Array2::zeros((x.nrows(), self.bias.len()));
-        product(&Rows::of(x)?, &self.weight, out.view_mut());
-        flat(&mut out).chunks_exact_mut(self.bias.len()).for_each(|row| rows::add(row, &self.bias));
-        Ok(out)
+    /// activation(x·Wᵀ + b) + residual into `out`.
+    fn apply(
+        &self,
+        x: &Rows,
+        activation: Option<Activation>,
+        residual: Option<ArrayView2<'_, f32>>,
+        spread: bool,
+        out: ArrayViewMut2<'_, f32>,
+    ) {
+        let epilogue = Epilogue { bias: Some(&self.bias), activation, residual };
+        if spread {
+            product_on_all_threads(x, &self.weight, &epilogue, out);
+        } else {
+            product_then(x, &self.weight, &epilogue, out);
+        }
     }
 }
 
@@ -216,8 +282,4 @@ impl LayerNorm {
     fn apply(&self, states: &mut [f32]) {
         rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
     }
-}
-
-fn flat(matrix: &mut Array2<f32>) -> &mut [f32] {
-    matrix.as_slice_mut().expect("made contiguous")
 }

@@ -10,6 +10,7 @@ mod config;
 mod fault;
 mod model;
 mod pooling;
+mod space;
 mod tokens;
 mod weights;
 

@@ -180,22 +180,22 @@ impl Model {
         let bert = self.ready(how.recipe.layer)?;
         tokens.check(&self.config).map_err(|refused| self.refused(refused))?;
         bert.check_words(&tokens.ids)?;
-        let finished = how
-            .batching
-            .batches(tokens)
+        let batches = how.batching.batches(tokens);
+        let spread = batches.len() < rayon::current_num_threads();
+        let finished = batches
             .into_par_iter()
             .map(|texts| {
                 let ids: Vec<&[u32]> = texts.iter().map(|text| tokens.text(*text)).collect();
-                let states = bert
-                    .forward(&ids, how.recipe.layer)
+                let out = bert
+                    .forward(&ids, how.recipe.layer, spread, |mut rest| {
+                        let each = texts.iter().zip(&ids).map(|(text, ids)| {
+                            let (states, after) = rest.split_at(ids.len() * self.config.hidden);
+                            rest = after;
+                            finish(*text, states)
+                        });
+                        each.collect::<Vec<_>>()
+                    })
                     .map_err(|Stopped { stage, text }| self.not_finite(stage, texts[text]))?;
-                let mut rest = states.as_slice().expect("contiguous");
-                let mut out = Vec::with_capacity(texts.len());
-                for (text, ids) in texts.iter().zip(ids) {
-                    let (states, after) = rest.split_at(ids.len() * self.config.hidden);
-                    out.push(finish(*text, states));
-                    rest = after;
-                }
                 (how.done)(texts.len());
                 Ok(out)
             })

@@ -98,6 +98,12 @@ impl Rows {
         }
     }
 
+    /// No rows yet, in the form of these columns.
+    #[must_use]
+    pub fn like(columns: &Columns) -> Self {
+        Self::none(columns.form)
+    }
+
     /// Puts every row of `matrix` [m, k] on a grid of its own.
     ///
     /// # Errors
@@ -171,6 +177,12 @@ impl Columns {
         }
     }
 
+    /// No columns yet, in the form of these.
+    #[must_use]
+    pub fn like(columns: &Self) -> Self {
+        Self::none(columns.form)
+    }
+
     /// Puts every row of `transposed` [n, k], a column of the right operand each, on a grid of its own, and packs them.
     ///
     /// # Errors
@@ -231,7 +243,7 @@ pub fn product_then(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayVi
     panels(a, b, epilogue, &out, 0..b.count().div_ceil(PANEL));
 }
 
-/// [`product_then`] on all threads of the pool it is called in, for when there is nothing else for them to do.
+/// [`product_then`] on all threads of the pool that it is called in, for when they have nothing else to do.
 ///
 /// # Panics
 /// As [`product_then`].
