@@ -101,8 +101,8 @@ pub(super) fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'
         // SAFETY: as above.
         #[allow(unsafe_code)]
         Isa::Avx2 => unsafe { avx2(a, b, epilogue, out, range) },
-        Isa::Neon => tiles::<3, true>(a, b, epilogue, out, range),
-        _ => tiles::<2, false>(a, b, epilogue, out, range),
+        Isa::Neon => tiles::<6, 8, true>(a, b, epilogue, out, range),
+        _ => tiles::<2, 8, false>(a, b, epilogue, out, range),
     }
 }
 
@@ -110,19 +110,19 @@ pub(super) fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn avx512(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: Range<usize>) {
-    tiles::<12, true>(a, b, epilogue, out, range);
+    tiles::<12, 16, true>(a, b, epilogue, out, range);
 }
 
-/// 12 accumulators of four f64: 12 of 16 registers.
+/// 12 accumulators of four f64 and two vectors of half a panel: 14 of 16 registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: Range<usize>) {
-    tiles::<3, true>(a, b, epilogue, out, range);
+    tiles::<6, 8, true>(a, b, epilogue, out, range);
 }
 
-/// Panel by panel, so that a panel stays in the cache while the rows pass by in tiles of `TILE`; the last rows three by three or one by one.
+/// Panel by panel, so that a panel stays in the cache while the rows pass by in tiles of `TILE`; the last rows in smaller ones.
 #[inline(always)]
-fn tiles<const TILE: usize, const FUSED: bool>(
+fn tiles<const TILE: usize, const WIDTH: usize, const FUSED: bool>(
     a: &Rows,
     b: &Columns,
     epilogue: &Epilogue<'_>,
@@ -133,15 +133,19 @@ fn tiles<const TILE: usize, const FUSED: bool>(
         let lines = &b.float[panel * a.k..][..a.k];
         let mut row = 0;
         while row + TILE <= a.count() {
-            tile::<TILE, FUSED>(a, row, lines, panel, b, epilogue, out);
+            tile::<TILE, WIDTH, FUSED>(a, row, lines, panel, b, epilogue, out);
             row += TILE;
         }
-        while row + 3 <= a.count() {
-            tile::<3, FUSED>(a, row, lines, panel, b, epilogue, out);
-            row += 3;
+        while TILE > 4 && row + 4 <= a.count() {
+            tile::<4, WIDTH, FUSED>(a, row, lines, panel, b, epilogue, out);
+            row += 4;
+        }
+        while row + 2 <= a.count() {
+            tile::<2, WIDTH, FUSED>(a, row, lines, panel, b, epilogue, out);
+            row += 2;
         }
         while row < a.count() {
-            tile::<1, FUSED>(a, row, lines, panel, b, epilogue, out);
+            tile::<1, WIDTH, FUSED>(a, row, lines, panel, b, epilogue, out);
             row += 1;
         }
     }
@@ -149,7 +153,7 @@ fn tiles<const TILE: usize, const FUSED: bool>(
 
 /// `TILE` rows from `first` times one panel.
 #[inline(always)]
-fn tile<const TILE: usize, const FUSED: bool>(
+fn tile<const TILE: usize, const WIDTH: usize, const FUSED: bool>(
     a: &Rows,
     first: usize,
     lines: &[Line],
@@ -160,8 +164,14 @@ fn tile<const TILE: usize, const FUSED: bool>(
 ) {
     let (mut upper, mut lower) = ([[0.0f64; PANEL]; TILE], [[0.0f64; PANEL]; TILE]);
     for (i, lines) in lines.chunks(BLOCK).enumerate() {
-        let rows = std::array::from_fn(|r| &a.float[(first + r) * a.k + i * BLOCK..][..lines.len()]);
-        let sums = block::<TILE, FUSED>(rows, lines);
+        let rows = &a.float[first * a.k + i * BLOCK..];
+        let mut sums = [[0.0f64; PANEL]; TILE];
+        for start in (0..PANEL).step_by(WIDTH) {
+            let part = block::<TILE, WIDTH, FUSED>(rows, a.k, lines, start);
+            for (sums, part) in sums.iter_mut().zip(&part) {
+                sums[start..start + WIDTH].copy_from_slice(part);
+            }
+        }
         for ((upper, lower), sums) in upper.iter_mut().zip(&mut lower).zip(&sums) {
             for ((u, l), s) in upper.iter_mut().zip(lower).zip(sums) {
                 let multiple = ((s * (1.0 / UPPER) + ROUND) - ROUND) * UPPER;
@@ -196,15 +206,24 @@ fn larger_first(upper: f64, lower: f64) -> f64 {
     if swap { odd_sum(lower, upper) } else { odd_sum(upper, lower) }
 }
 
-/// Sums of at most [`BLOCK`] products of integers, exact in f64.
+/// Sums of at most [`BLOCK`] products of integers, exact in f64: the first `lines.len()` terms of each of `TILE` rows, which lie `stride` apart,
+/// and `WIDTH` columns from `start` on.
 #[inline(always)]
-fn block<const TILE: usize, const FUSED: bool>(rows: [&[f64]; TILE], lines: &[Line]) -> [[f64; PANEL]; TILE] {
-    assert!(rows.iter().all(|row| row.len() == lines.len()));
-    let mut sums = [[0.0f64; PANEL]; TILE];
+fn block<const TILE: usize, const WIDTH: usize, const FUSED: bool>(
+    rows: &[f64],
+    stride: usize,
+    lines: &[Line],
+    start: usize,
+) -> [[f64; WIDTH]; TILE] {
+    assert!((TILE - 1) * stride + lines.len() <= rows.len());
+    let mut sums = [[0.0f64; WIDTH]; TILE];
     for (p, line) in lines.iter().enumerate() {
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            let x = row[p];
-            for (s, y) in sums.iter_mut().zip(&line.0) {
+        let columns: &[f64; WIDTH] = line.0[start..].first_chunk().expect("within the panel");
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: below the last index that the assertion names. A check here would cost as much as the multiplication.
+            #[allow(unsafe_code)]
+            let x = unsafe { *rows.get_unchecked(r * stride + p) };
+            for (s, y) in sums.iter_mut().zip(columns) {
                 *s = if FUSED { x.mul_add(*y, *s) } else { *s + x * y };
             }
         }

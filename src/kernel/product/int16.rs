@@ -114,23 +114,36 @@ fn contiguous<'a>(row: &'a ndarray::ArrayView1<'_, f32>, copy: &'a mut Vec<f32>)
     }
 }
 
+/// The digits h and l of 16 numbers on the grids whose −e are given.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn cut(x: __m512, scale: __m512) -> (__m512i, __m512i) {
+    const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    let q = _mm512_cvt_roundps_epi32::<NEAREST>(_mm512_scalef_ps(x, scale));
+    let h = _mm512_srai_epi32::<12>(_mm512_add_epi32(q, _mm512_set1_epi32(1 << 11)));
+    (h, _mm512_sub_epi32(q, _mm512_slli_epi32::<12>(h)))
+}
+
+/// Up to 16 numbers of a row, zeros beyond it.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn some_of(row: &[f32], first: usize) -> __m512 {
+    let left = row.len().saturating_sub(first).min(16);
+    let mask = ((1u32 << left) - 1) as __mmask16;
+    // SAFETY: only lanes within the row are read.
+    unsafe { _mm512_maskz_loadu_ps(mask, row.as_ptr().wrapping_add(first)) }
+}
+
 /// The digits h and l of 32 consecutive terms, two terms a 32-bit lane. Beyond the row terms are zero.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 fn digits(row: &[f32], first: usize, scale: __m512) -> (__m512i, __m512i) {
-    let half = |first: usize| {
-        let left = row.len().saturating_sub(first).min(16);
-        let mask = ((1u32 << left) - 1) as __mmask16;
-        // SAFETY: only lanes within the row are read.
-        let x = unsafe { _mm512_maskz_loadu_ps(mask, row.as_ptr().wrapping_add(first)) };
-        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        let q = _mm512_cvt_roundps_epi32::<NEAREST>(_mm512_scalef_ps(x, scale));
-        let h = _mm512_srai_epi32::<12>(_mm512_add_epi32(q, _mm512_set1_epi32(1 << 11)));
-        let l = _mm512_sub_epi32(q, _mm512_slli_epi32::<12>(h));
-        (_mm512_cvtepi32_epi16(h), _mm512_cvtepi32_epi16(l))
-    };
-    let ((h0, l0), (h1, l1)) = (half(first), half(first + 16));
-    (join(h0, h1), join(l0, l1))
+    let (h0, l0) = cut(some_of(row, first), scale);
+    let (h1, l1) = cut(some_of(row, first + 16), scale);
+    (
+        join(_mm512_cvtepi32_epi16(h0), _mm512_cvtepi32_epi16(h1)),
+        join(_mm512_cvtepi32_epi16(l0), _mm512_cvtepi32_epi16(l1)),
+    )
 }
 
 #[inline]
@@ -196,11 +209,11 @@ fn pack_panel_of_terms(
     let (columns, k) = panel.dim();
     let mask = ((1u32 << columns) - 1) as __mmask16;
     let (first, stride) = (panel.as_ptr(), panel.strides()[1]);
-    // SAFETY: term p's columns are within the view; lanes beyond them are not read.
-    let term = |p: usize| unsafe { _mm512_maskz_loadu_ps(mask, first.wrapping_offset(p as isize * stride)) };
     let mut largest = _mm512_setzero_si512();
     for p in 0..k {
-        let magnitude = _mm512_and_si512(_mm512_castps_si512(term(p)), _mm512_set1_epi32(0x7fff_ffff));
+        // SAFETY: term p's columns are within the view; lanes beyond them are not read. So below.
+        let x = unsafe { _mm512_maskz_loadu_ps(mask, first.wrapping_offset(p as isize * stride)) };
+        let magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fff_ffff));
         largest = _mm512_max_epu32(largest, magnitude);
     }
     let mut bits = ZERO;
@@ -213,22 +226,24 @@ fn pack_panel_of_terms(
     }
     // SAFETY: 16 numbers are read of 16.
     let scale = unsafe { _mm512_loadu_ps(scale.as_ptr()) };
-    let cut = |x: __m512| {
-        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        let q = _mm512_cvt_roundps_epi32::<NEAREST>(_mm512_scalef_ps(x, scale));
-        let h = _mm512_srai_epi32::<12>(_mm512_add_epi32(q, _mm512_set1_epi32(1 << 11)));
-        (h, _mm512_sub_epi32(q, _mm512_slli_epi32::<12>(h)))
-    };
-    // Two terms a lane: the even one in the low half, the odd one in the high half.
-    let pair = |even: __m512i, odd: __m512i| _mm512_mask_blend_epi16(0xaaaa_aaaa, even, _mm512_slli_epi32::<16>(odd));
     for (i, lines) in lines.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let (h0, l0) = cut(term(2 * i));
-        let (h1, l1) =
-            if 2 * i + 1 < k { cut(term(2 * i + 1)) } else { (_mm512_setzero_si512(), _mm512_setzero_si512()) };
+        let second = if 2 * i + 1 < k { mask } else { 0 };
+        let at = first.wrapping_offset(2 * i as isize * stride);
+        // SAFETY: as above; of a term beyond the last nothing is read.
+        let (even, odd) =
+            unsafe { (_mm512_maskz_loadu_ps(mask, at), _mm512_maskz_loadu_ps(second, at.wrapping_offset(stride))) };
+        let ((h0, l0), (h1, l1)) = (cut(even, scale), cut(odd, scale));
         store(&mut lines[0], pair(h0, h1));
         store(&mut lines[1], pair(l0, l1));
     }
     Ok(())
+}
+
+/// Two terms a lane: the even one in the low half, the odd one in the high half.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn pair(even: __m512i, odd: __m512i) -> __m512i {
+    _mm512_mask_blend_epi16(0xaaaa_aaaa, even, _mm512_slli_epi32::<16>(odd))
 }
 
 /// The outputs of some panels.
@@ -279,10 +294,10 @@ struct At {
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw,avx512vnni")]
 fn one_tile<const R: usize>(a: &Rows, b: &Columns, panel: &[Line], at: At, epilogue: &Epilogue<'_>, out: &Out<'_>) {
     let stride = row_lines(a.k);
-    let rows: [&[Line]; R] = std::array::from_fn(|r| &a.int16[(at.first + r) * stride..][..stride]);
+    let rows = &a.int16[at.first * stride..][..R * stride];
     let mut totals = [[_mm512_setzero_si512(); 2]; R];
     for (i, panel) in panel.chunks(BLOCK * CHUNK * 2).enumerate() {
-        let sums = block(rows.map(|row| &row[i * BLOCK * 3..]), panel);
+        let sums = block::<R>(rows, stride, i * BLOCK, panel);
         for (total, sums) in totals.iter_mut().zip(&sums) {
             let [low, high] = joined(sums);
             total[0] = _mm512_add_epi64(total[0], low);
@@ -296,12 +311,12 @@ fn one_tile<const R: usize>(a: &Rows, b: &Columns, panel: &[Line], at: At, epilo
     // SAFETY: 16 numbers are read of 16.
     let exponents = unsafe { _mm512_loadu_si512(exponents.as_ptr().cast()) };
     let mut tile = [[0.0f32; PANEL]; R];
-    for (r, (values, total)) in tile.iter_mut().zip(&totals).enumerate() {
-        let rounded = total.map(|half| _mm256_castps_si256(_mm512_cvtepi64_ps(half)));
+    for (r, (values, [low, high])) in tile.iter_mut().zip(&totals).enumerate() {
+        let (low, high) = (_mm512_cvtepi64_ps(*low), _mm512_cvtepi64_ps(*high));
+        let rounded = _mm512_castsi512_ps(join(_mm256_castps_si256(low), _mm256_castps_si256(high)));
         let e = _mm512_add_epi32(exponents, _mm512_set1_epi32(a.exponents[at.first + r]));
-        let scaled = _mm512_scalef_ps(_mm512_castsi512_ps(join(rounded[0], rounded[1])), _mm512_cvtepi32_ps(e));
         // SAFETY: 16 numbers are written to 16.
-        unsafe { _mm512_storeu_ps(values.as_mut_ptr(), scaled) };
+        unsafe { _mm512_storeu_ps(values.as_mut_ptr(), _mm512_scalef_ps(rounded, _mm512_cvtepi32_ps(e))) };
     }
     finish(&mut tile, at.first, column, epilogue, out);
 }
@@ -314,18 +329,22 @@ fn finish(tile: &mut [[f32; PANEL]], row: usize, column: usize, epilogue: &Epilo
     unsafe { out.store(tile, row, column, epilogue) }
 }
 
-/// Σ hh', Σ ll' and Σ (h + l)(h' + l') of at most 256 terms, modulo 2^32, for each row and the panel's 16 columns.
+/// Σ hh', Σ ll' and Σ (h + l)(h' + l') of at most 256 terms, modulo 2^32, for each of `R` rows of `stride` lines, from chunk `first` on, and the
+/// panel's 16 columns.
+// Plain loops: the closures of `array::from_fn` and `map` are not compiled for these instructions.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn block<const R: usize>(rows: [&[Line]; R], panel: &[Line]) -> [[__m512i; 3]; R] {
+fn block<const R: usize>(rows: &[Line], stride: usize, first: usize, panel: &[Line]) -> [[__m512i; 3]; R] {
     let mut sums = [[_mm512_setzero_si512(); 3]; R];
     for (i, chunk) in panel.chunks(CHUNK * 2).enumerate() {
-        let rows: [&[Line; 3]; R] =
-            std::array::from_fn(|r| rows[r][i * 3..].first_chunk().expect("three lines a chunk"));
+        let mut digits = [&[ZERO; 3]; R];
+        for (r, digits) in digits.iter_mut().enumerate() {
+            *digits = rows[r * stride + (first + i) * 3..].first_chunk().expect("three lines a chunk");
+        }
         for (p, pair) in chunk.as_chunks::<2>().0.iter().enumerate() {
             let (h, l) = (load(&pair[0]), load(&pair[1]));
             let both = _mm512_add_epi16(h, l);
-            for (sums, row) in sums.iter_mut().zip(&rows) {
+            for (sums, row) in sums.iter_mut().zip(&digits) {
                 let [high, low, sum] = [row[0].0[p % CHUNK], row[1].0[p % CHUNK], row[2].0[p % CHUNK]];
                 sums[0] = _mm512_dpwssd_epi32(sums[0], _mm512_set1_epi32(high), h);
                 sums[1] = _mm512_dpwssd_epi32(sums[1], _mm512_set1_epi32(low), l);
@@ -342,11 +361,22 @@ fn block<const R: usize>(rows: [&[Line]; R], panel: &[Line]) -> [[__m512i; 3]; R
 fn joined(sums: &[__m512i; 3]) -> [__m512i; 2] {
     let [high, low, both] = *sums;
     let middle = _mm512_sub_epi32(_mm512_sub_epi32(both, high), low);
-    let wide = |h: __m256i, m: __m256i, l: __m256i| {
-        let upper = _mm512_add_epi64(_mm512_slli_epi64::<12>(_mm512_cvtepi32_epi64(h)), _mm512_cvtepi32_epi64(m));
-        _mm512_add_epi64(_mm512_slli_epi64::<12>(upper), _mm512_cvtepi32_epi64(l))
-    };
-    let half = |x: __m512i| [_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64::<1>(x)];
-    let ([h0, h1], [m0, m1], [l0, l1]) = (half(high), half(middle), half(low));
-    [wide(h0, m0, l0), wide(h1, m1, l1)]
+    [
+        wide(_mm512_castsi512_si256(high), _mm512_castsi512_si256(middle), _mm512_castsi512_si256(low)),
+        wide(upper_half(high), upper_half(middle), upper_half(low)),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn upper_half(x: __m512i) -> __m256i {
+    _mm512_extracti64x4_epi64::<1>(x)
+}
+
+/// h·2^24 + m·2^12 + l of eight sums, in i64.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn wide(h: __m256i, m: __m256i, l: __m256i) -> __m512i {
+    let upper = _mm512_add_epi64(_mm512_slli_epi64::<12>(_mm512_cvtepi32_epi64(h)), _mm512_cvtepi32_epi64(m));
+    _mm512_add_epi64(_mm512_slli_epi64::<12>(upper), _mm512_cvtepi32_epi64(l))
 }
