@@ -5,11 +5,11 @@
 //! called, so the same operations give the same bits on any processor, in a scalar call or in a vectorised loop, and
 //! can be transcribed to a GPU as they stand.
 //!
-//! The recipe is the same for all four. The argument is widened (exactly), reduced, and the value found as `hi + lo`:
-//! `hi` holds what is exact or large, `lo` the rest, computed with an error of a few 2^-57 of the value (2^-50 at the
-//! far end of `erf`). `odd_sum` adds the two with rounding to odd, which makes the conversion to `f32` round `hi + lo`
-//! as if it had been exact. What remains is the error of `lo`, and that it never matters is not argued but tested:
-//! `cargo run --release --example prove_math` compares every input with an independent oracle.
+//! The argument is widened (exactly) and reduced, the value found by polynomials and rounded once, to `f32`. The error before that is
+//! about 2^-53 of the value, where a result differs from 1 by little up to 2^-48: so small that of all inputs one or the other
+//! might be expected to be rounded wrongly. With these coefficients and this order of operations none is, which is not argued
+//! but tested: `cargo run --release --example prove_math` compares every input with an independent oracle, and whatever changes an
+//! intermediate bit needs that proof anew. `log`, which has the most inputs to get right, finds its value as `hi + lo` instead.
 //!
 //! A NaN of any payload gives the one quiet NaN `f32::NAN`.
 
@@ -28,21 +28,19 @@ const LN2_LO: f64 = 5.497_923_018_708_371e-14;
 /// √½, rounded: where mantissas are cut, so that both ends are equally far from 1.
 const SQRT_HALF: u64 = FRAC_1_SQRT_2.to_bits();
 
-/// 1/k! for k = 2 … 13: the Taylor series of (exp(r) − 1 − r) / r². For |r| ≤ ln 2 / 2 the first term left out is below
-/// 2^-57.
-const EXP: [f64; 12] = [
-    1.0 / 2.0,
-    1.0 / 6.0,
-    1.0 / 24.0,
-    1.0 / 120.0,
-    1.0 / 720.0,
-    1.0 / 5_040.0,
-    1.0 / 40_320.0,
-    1.0 / 362_880.0,
-    1.0 / 3_628_800.0,
-    1.0 / 39_916_800.0,
-    1.0 / 479_001_600.0,
-    1.0 / 6_227_020_800.0,
+/// (exp(r) − 1 − r) / r² for |r| ≤ ln 2 / 2: the polynomial of degree 9 that meets it at the 10 Chebyshev nodes of that
+/// interval, found with 200 bits and rounded. Its share of the result is wrong by less than 2^-56.
+const EXP: [f64; 10] = [
+    0.5000000000000001,
+    0.16666666666666669,
+    0.04166666666662413,
+    0.008333333333330062,
+    0.0013888888917213717,
+    0.00019841269863053618,
+    2.4801521295954376e-05,
+    2.7557268459997064e-06,
+    2.7620088445409746e-07,
+    2.510038549551032e-08,
 ];
 
 /// 2/(2k + 1) for k = 1 … 11: the Taylor series of (log((1 + s)/(1 − s)) − 2s) / s³ in s². For |s| ≤ 3 − √8 the first
@@ -61,82 +59,55 @@ const LOG: [f64; 11] = [
     2.0 / 23.0,
 ];
 
-/// 2/√π rounded to a multiple of 2^-28: its product with an `f32` is exact.
-const ERF_HI: f64 = 302_896_976.0 / 268_435_456.0;
-/// 2/√π − `ERF_HI`.
-const ERF_LO: f64 = 9.692_613_531_930_338e-10;
+/// Where the two polynomials of `erf` meet, and the middle of what the second covers.
+const ERF_CUT: f32 = 2.25;
+const ERF_CENTRE: f64 = 3.09375;
 
-/// 2/√π · (−1)^k / (k! (2k + 1)) for k = 1 … 18: the Taylor series of erf(a)/a − 2/√π in u = a², less its factor u. For
-/// a < 1 the first term left out is below 2^-61.
+/// erf(√u)/√u for u ≤ 2.25²: the polynomial of degree 17 that meets it at the 18 Chebyshev nodes of that interval, found with 200
+/// bits and rounded. Its error is below 2^-53.
 const ERF_NEAR: [f64; 18] = [
-    -0.37612638903183754,
-    0.11283791670955126,
-    -0.026866170645131252,
-    0.005223977625442188,
-    -0.0008548327023450853,
-    0.00012055332981789664,
-    -1.492565035840625e-05,
-    1.6462114365889248e-06,
-    -1.6365844691234924e-07,
-    1.4807192815879218e-08,
-    -1.2290555301717928e-09,
-    9.422759064650411e-11,
-    -6.7113668551641105e-12,
-    4.4632242632864775e-13,
-    -2.7835162072109215e-14,
-    1.6342614095367152e-15,
-    -9.063970842808673e-17,
-    4.763348040515068e-18,
+    1.1283791670955126,
+    -0.3761263890318281,
+    0.11283791670934994,
+    -0.026866170643427768,
+    0.005223977617826293,
+    -0.0008548326815850589,
+    0.00012055329226782573,
+    -1.492560276799715e-05,
+    1.646167599620435e-06,
+    -1.6362836155583806e-07,
+    1.479155509199027e-08,
+    -1.2228392050103513e-09,
+    9.232985012189959e-11,
+    -6.266868202324982e-12,
+    3.668965262233394e-13,
+    -1.7111545492253034e-14,
+    5.516244216480008e-16,
+    -8.988643207738106e-18,
 ];
 
-/// −erfc(1.65625 + u) for |u| ≤ 0.65625: the polynomial of degree 17 that meets it at the 18 Chebyshev nodes of that
-/// interval, found with 300 bits and rounded. Its error is below 2^-52: beyond 1 there are only 2^24 inputs to get
-/// right, and they leave that much room.
-const ERF_MIDDLE: [f64; 18] = [
-    -0.01916575403344898,
-    0.07262966550325495,
-    -0.12029288348979149,
-    0.10861350368548316,
-    -0.04984792990805879,
-    0.00044020246248263075,
-    0.013049752829514968,
-    -0.006280139663067598,
-    -0.0001960048466397547,
-    0.0012932799542875015,
-    -0.00039355653743617584,
-    -9.312003362004305e-05,
-    8.534595486503518e-05,
-    -8.58911020083564e-06,
-    -9.247619635759957e-06,
-    3.0482920083488297e-06,
-    4.791099703566708e-07,
-    -3.595425145283208e-07,
-];
-
-/// −erfc(3.125 + u) for |u| ≤ 0.8125, found in the same way. Its error is below 2^-50.
+/// erf(3.09375 + u) from 2.25 to 3.9375, found in the same way. Its error is below 2^-49: out there are only 2^23 inputs to
+/// get right, and they leave that much room.
 const ERF_FAR: [f64; 18] = [
-    -9.89673462455921e-06,
-    6.475868323458675e-05,
-    -0.0002023708852769453,
-    0.00040001978292875323,
-    -0.0005575739422647332,
-    0.0005769615002184232,
-    -0.0004523152836762264,
-    0.0002664810707386757,
-    -0.00011126281213163553,
-    2.5450502386427257e-05,
-    3.869905674648748e-06,
-    -6.364842962315003e-06,
-    2.737877817539567e-06,
-    -4.1587157867809893e-07,
-    -1.891553590048827e-07,
-    1.269741174411685e-07,
-    -1.641547861610984e-08,
-    -5.822209821707164e-09,
+    0.9999878691717048,
+    7.864969354816164e-05,
+    -0.00024332248974887633,
+    0.0004756360699484713,
+    -0.0006546420366478281,
+    0.0006674287131459689,
+    -0.0005137148299160959,
+    0.00029517548210398364,
+    -0.00011821674626074703,
+    2.3879503465823745e-05,
+    6.235639413415228e-06,
+    -7.4173817888615815e-06,
+    2.8922311765867038e-06,
+    -3.261939559657725e-07,
+    -2.5447557525020456e-07,
+    1.4040157878545208e-07,
+    -1.1705020139781036e-08,
+    -8.139235681426055e-09,
 ];
-
-/// Every bit of a significand but the lowest 27: what is left, 26 bits, has exact products with its like.
-const HIGH_26: u64 = !0x07ff_ffff;
 
 /// `hi + lo` rounded to odd: cut towards zero, and the last bit set if anything was cut. Rounding that to nearest in a
 /// format with at least two bits less is rounding `hi + lo` itself. `hi` is 0 or the larger of the two.
@@ -165,18 +136,29 @@ fn horner<const N: usize>(polynomial: &[f64; N], x: f64) -> f64 {
     value
 }
 
-/// exp(x) as 2^n · (1 + r + t), |r| ≤ ln 2 / 2, for |x| < 700: the bits of n shifted to where an exponent is, r (exact)
-/// and t (rounded, |t| < 0.07).
+/// `polynomial[0] + polynomial[1] x + polynomial[2] x² + …` of an even number of terms: Horner's rule in x² for the even and the odd
+/// powers side by side, as a single chain would wait for itself.
 #[inline(always)]
-fn exp_parts(x: f64) -> (u64, f64, f64) {
+fn two_chains<const N: usize>(polynomial: impl Fn(usize) -> f64, x: f64) -> f64 {
+    let square = x * x;
+    let (mut even, mut odd) = (polynomial(N - 2), polynomial(N - 1));
+    for k in (0..N / 2 - 1).rev() {
+        even = even * square + polynomial(2 * k);
+        odd = odd * square + polynomial(2 * k + 1);
+    }
+    even + x * odd
+}
+
+/// exp(x) as 2^n · (1 + e), |e| ≤ √2 − 1, for |x| < 700: the bits of n shifted to where an exponent is, and e, near 0 as precise as
+/// an `f64` can be.
+#[inline(always)]
+fn exp_parts(x: f64) -> (u64, f64) {
     let rounded = x * LOG2_E + ROUND;
     let n = rounded - ROUND;
-    // Exact: x is an f32 or twice one, and both terms are multiples of 2^-42 or n is 0.
-    let high = x - n * LN2_HI;
-    let low = n * LN2_LO;
-    let r = high - low;
-    let t = r * r * horner(&EXP, r) - low;
-    (rounded.to_bits() << 52, high, t)
+    // The first difference is exact: x is an f32 or twice one, and both terms are multiples of 2^-42 or n is 0.
+    let r = (x - n * LN2_HI) - n * LN2_LO;
+    let e = r + r * r * two_chains::<{ EXP.len() }>(|k| EXP[k], r);
+    (rounded.to_bits() << 52, e)
 }
 
 /// The exponential: 0 at −∞, ∞ where the result exceeds the largest `f32`, subnormal results included.
@@ -185,10 +167,8 @@ pub fn exp(x: f32) -> f32 {
     // Beyond these ends the result is 0 or ∞, and at them already.
     let clamped = if x < -104.0 { -104.0 } else { x };
     let clamped = if clamped > 89.0 { 89.0 } else { clamped };
-    let (exponent, r, t) = exp_parts(f64::from(clamped));
-    let (hi, lo) = sum(1.0, r);
-    let value = odd_sum(hi, lo + t);
-    let value = f64::from_bits(value.to_bits().wrapping_add(exponent)) as f32;
+    let (exponent, e) = exp_parts(f64::from(clamped));
+    let value = f64::from_bits((1.0 + e).to_bits().wrapping_add(exponent)) as f32;
     if x.is_nan() { f32::NAN } else { value }
 }
 
@@ -200,22 +180,10 @@ pub fn tanh(x: f32) -> f32 {
     let a = x.abs();
     // At 10 the result is 1 already.
     let clamped = if a > 10.0 { 10.0 } else { a };
-    let (exponent, r, t) = exp_parts(2.0 * f64::from(clamped));
+    let (exponent, e) = exp_parts(2.0 * f64::from(clamped));
     let scale = f64::from_bits(1.0_f64.to_bits().wrapping_add(exponent));
-    let (r, t) = (scale * r, scale * t);
-    // Numerator and denominator in two parts each.
-    let (hi, lo) = sum(scale - 1.0, r);
-    let (up, up_lo) = sum(hi, lo + t);
-    let (hi, lo) = sum(scale + 1.0, r);
-    let (down, down_lo) = sum(hi, lo + t);
-    // A quotient of 26 bits; what it leaves of the numerator is exact but for the last term; its share of the
-    // denominator is added.
-    let inverse = 1.0 / down;
-    let quotient = f64::from_bits((up * inverse).to_bits() & HIGH_26);
-    let down_hi = f64::from_bits(down.to_bits() & HIGH_26);
-    let rest = (up - quotient * down_hi) - quotient * (down - down_hi);
-    let rest = rest + (up_lo - quotient * down_lo);
-    let value = odd_sum(quotient, rest * inverse) as f32;
+    let e = (scale - 1.0) + scale * e;
+    let value = (e / (e + 2.0)) as f32;
     if x.is_nan() { f32::NAN } else { value.copysign(x) }
 }
 
@@ -225,29 +193,11 @@ pub fn erf(x: f32) -> f32 {
     let a = x.abs();
     // There the result is 1 already.
     let clamped = if a > 3.9375 { 3.9375 } else { a };
+    let near = clamped < ERF_CUT;
     let a = f64::from(clamped);
-    let near = a < 1.0;
-    let middle = a < 2.3125;
-    let pick = |k: usize| {
-        let beyond = if middle { ERF_MIDDLE[k] } else { ERF_FAR[k] };
-        if near { ERF_NEAR[k] } else { beyond }
-    };
-    let centre = if middle { 1.65625 } else { 3.125 };
-    let u = if near { a * a } else { a - centre };
-    // Horner's rule on three interleaved thirds: a single chain of 17 steps would wait for itself.
-    let u2 = u * u;
-    let u3 = u2 * u;
-    let mut thirds = [pick(15), pick(16), pick(17)];
-    for k in (0..5).rev() {
-        for (j, third) in thirds.iter_mut().enumerate() {
-            *third = *third * u3 + pick(3 * k + j);
-        }
-    }
-    let value = thirds[0] + (u * thirds[1] + u2 * thirds[2]);
-    // Near 0: a · (2/√π + u · value); elsewhere: 1 + value.
-    let hi = if near { a * ERF_HI } else { 1.0 };
-    let lo = if near { a * (ERF_LO + u * value) } else { value };
-    let value = odd_sum(hi, lo) as f32;
+    let u = if near { a * a } else { a - ERF_CENTRE };
+    let value = two_chains::<{ ERF_NEAR.len() }>(|k| if near { ERF_NEAR[k] } else { ERF_FAR[k] }, u);
+    let value = (if near { a * value } else { value }) as f32;
     if x.is_nan() { f32::NAN } else { value.copysign(x) }
 }
 
