@@ -6,18 +6,18 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::Deserialize;
 
 use super::PANEL;
-use crate::kernel::reference;
+use crate::kernel::rows;
 
 /// An activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Activation {
-    /// GELU with erf: [`reference::gelu`].
+    /// GELU with erf: [`crate::kernel::reference::gelu`].
     #[serde(rename = "gelu")]
     Gelu,
-    /// GELU with tanh: [`reference::gelu_new`].
+    /// GELU with tanh: [`crate::kernel::reference::gelu_new`].
     #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
     GeluNew,
-    /// max(x, 0): [`reference::relu`].
+    /// max(x, 0): [`crate::kernel::reference::relu`].
     #[serde(rename = "relu")]
     Relu,
 }
@@ -114,21 +114,9 @@ impl Activation {
     #[inline(always)]
     fn apply(self, values: &mut [f32; PANEL]) {
         match self {
-            Self::Gelu => {
-                for x in values {
-                    *x = reference::gelu(*x);
-                }
-            }
-            Self::GeluNew => {
-                for x in values {
-                    *x = reference::gelu_new(*x);
-                }
-            }
-            Self::Relu => {
-                for x in values {
-                    *x = reference::relu(*x);
-                }
-            }
+            Self::Gelu => rows::gelu_block(values),
+            Self::GeluNew => rows::gelu_new_block(values),
+            Self::Relu => rows::relu_block(values),
         }
     }
 }
