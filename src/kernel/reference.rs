@@ -85,10 +85,10 @@ pub fn sum(row: &[f32]) -> f32 {
 /// # Errors
 /// As [`product`].
 pub fn max_sim(query: &[f32], passage: &[f32], k: usize) -> Result<f32, NotFinite> {
-    let mut maxima = Vec::new();
-    for token in query.chunks_exact(k) {
-        maxima.push(product(token, passage, k)?.into_iter().fold(f32::NEG_INFINITY, f32::max));
-    }
+    let products = product(query, passage, k)?;
+    let tokens = passage.len() / k;
+    let largest = |i: usize| products[i * tokens..(i + 1) * tokens].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let maxima: Vec<f32> = (0..query.len() / k).map(largest).collect();
     Ok(sum(&maxima))
 }
 

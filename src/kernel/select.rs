@@ -60,8 +60,8 @@ compiled_for_each_isa! {
     }
 }
 
-/// [`reaching`] of a piece of a row that begins at position `start`.
-#[inline(always)]
+/// [`reaching`] of a piece of a row that begins at position `start`. Rare, and therefore kept out of the loop over all scores.
+#[inline(never)]
 fn push_reaching(scores: &[f32], thresholds: &[f32], start: usize, found: &mut Vec<u32>) {
     for (i, (score, bound)) in scores.iter().zip(thresholds).enumerate() {
         if score >= bound {

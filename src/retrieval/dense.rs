@@ -99,7 +99,7 @@ impl Search {
     /// Every query's best documents, best first. Of equal scores (+0 and −0 are equal) the document of the lower row comes first.
     #[must_use]
     pub fn finish(self) -> Vec<Vec<Hit>> {
-        self.groups.into_iter().flat_map(|group| group.best.finish()).collect()
+        self.groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
     }
 }
 

@@ -134,7 +134,7 @@ impl Search {
     /// Every query's best passages, best first. Of equal scores (+0 and −0 are equal) the passage of the lower row comes first.
     #[must_use]
     pub fn finish(self) -> Vec<Vec<Hit>> {
-        self.groups.into_iter().flat_map(|group| group.best.finish()).collect()
+        self.groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
     }
 }
 
@@ -341,7 +341,7 @@ mod tests {
     fn everywhere(check: impl Fn(&str) + Sync) {
         for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
             assert!(isa.force());
-            for threads in [1, 2, 3] {
+            for threads in [1, 3] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| check(&format!("{isa}, {threads} threads")));
             }
@@ -351,19 +351,17 @@ mod tests {
 
     #[test]
     fn rankings_equal_the_references_whatever_blocks_threads_and_instruction_set() {
-        for width in [1, 5, 33] {
+        for width in [1, 33] {
             let (queries, passages) = (Texts::of(&QUERIES, width, "queries"), Texts::of(&PASSAGES, width, "passages"));
             let all = scores(&queries, &passages);
             everywhere(|where_| {
-                for k in [1, 3, 100] {
-                    for block in [1, 4, PASSAGES.len()] {
-                        let mut search = Search::of(queries.view(), k).unwrap();
-                        for start in (0..PASSAGES.len()).step_by(block) {
-                            let part = passages.part(start..PASSAGES.len().min(start + block));
-                            search.add(part.view()).unwrap();
-                        }
-                        assert_eq!(search.finish(), naive(&all, k), "{where_}, k = {k}, blocks of {block}");
+                for (k, block) in [(1, 4), (3, 1), (100, PASSAGES.len())] {
+                    let mut search = Search::of(queries.view(), k).unwrap();
+                    for start in (0..PASSAGES.len()).step_by(block) {
+                        let part = passages.part(start..PASSAGES.len().min(start + block));
+                        search.add(part.view()).unwrap();
                     }
+                    assert_eq!(search.finish(), naive(&all, k), "{where_}, k = {k}, blocks of {block}");
                 }
             });
         }
