@@ -17,9 +17,9 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
     let mut kept = true;
     let chosen = Isa::active();
     for isa in Isa::ALL {
-        let word = if !isa.force() {
-            "this processor has it not"
-        } else if self_test::passes() {
+        let word = if let Some(absence) = isa.absence() {
+            absence
+        } else if isa.force() && self_test::passes() {
             "the contract's self-test passes"
         } else {
             kept = false;

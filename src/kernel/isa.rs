@@ -7,6 +7,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
+
 /// An instruction set that the fast loops are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -47,10 +50,21 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Amx => false,
+            Self::Amx => Self::Avx512.present() && amx::absence().is_none(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 | Self::Amx => false,
         }
+    }
+
+    /// Why it is not used here, or none where it can be. Asking for [`Isa::Amx`] asks the operating system for its permission, and tries the
+    /// instructions.
+    #[must_use]
+    pub fn absence(self) -> Option<&'static str> {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Amx && Self::Avx512.present() {
+            return amx::absence();
+        }
+        (!self.present()).then_some("this processor has it not")
     }
 
     /// The best that this processor has.

@@ -5,6 +5,8 @@
 //! [`select`] comparisons and maxima. [`isa`] chooses, at run time, for which
 //! instruction set their loops were compiled; the choice cannot change a result.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod isa;
 pub mod math;
 pub mod product;

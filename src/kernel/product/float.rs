@@ -10,7 +10,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::exponent_of;
+use super::grid::{ROUND, contiguous, exponent_of};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::NotFinite;
 use crate::kernel::isa::{Isa, compiled_for_each_isa};
@@ -24,9 +24,6 @@ pub(super) struct Line([f64; PANEL]);
 
 /// How many products f64 sums exactly.
 const BLOCK: usize = 128;
-
-/// 1.5·2^52: adding it to an |x| < 2^51 rounds that to an integer, ties to even, with an addition that every processor has.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// 2^32.
 const UPPER: f64 = 4_294_967_296.0;
@@ -67,12 +64,7 @@ fn each_grid(
 ) -> Result<(), NotFinite> {
     let (mut copy, mut q) = (Vec::new(), vec![0.0; matrix.ncols()]);
     for (i, row) in matrix.rows().into_iter().enumerate() {
-        let row = row.to_slice().unwrap_or_else(|| {
-            copy.clear();
-            copy.extend(row);
-            &copy
-        });
-        exponents.push(grid_row(row, &mut q).ok_or(NotFinite { row: i })?);
+        exponents.push(grid_row(contiguous(&row, &mut copy), &mut q).ok_or(NotFinite { row: i })?);
         take(i, &q);
     }
     Ok(())

@@ -1,6 +1,23 @@
-//! Where a row's 24-bit grid lies.
+//! Where a row's 24-bit grid lies, and how numbers are put on it.
+
+use ndarray::ArrayView1;
 
 use crate::kernel::reference::{GRID_MAX, power_of_two};
+
+/// 1.5·2^52: adding it to an |x| < 2^51 rounds that to an integer, ties to even, with an addition that every processor has.
+pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
+
+/// A row as it lies, or a copy of it where it lies scattered.
+pub(super) fn contiguous<'a>(row: &'a ArrayView1<'_, f32>, copy: &'a mut Vec<f32>) -> &'a [f32] {
+    match row.as_slice() {
+        Some(row) => row,
+        None => {
+            copy.clear();
+            copy.extend(row);
+            copy
+        }
+    }
+}
 
 /// The e of the grid of a row, or none where a value is not finite.
 #[inline(always)]

@@ -16,7 +16,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis};
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::{exponent, exponent_of};
+use super::grid::{contiguous, exponent, exponent_of};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::NotFinite;
 
@@ -101,17 +101,6 @@ pub(super) fn pack_columns(
         exponents.push(e.ok_or(NotFinite { row: i })?);
     }
     Ok(())
-}
-
-fn contiguous<'a>(row: &'a ndarray::ArrayView1<'_, f32>, copy: &'a mut Vec<f32>) -> &'a [f32] {
-    match row.as_slice() {
-        Some(row) => row,
-        None => {
-            copy.clear();
-            copy.extend(row);
-            copy
-        }
-    }
 }
 
 /// The digits h and l of 16 numbers on the grids whose −e are given.

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | integers held in f64, blocks of 128 terms | any: SSE2, AVX2, AVX-512, NEON | [`mod@float`] |
 //! | two digits of 12 bits, three products | AVX-512 VNNI (`vpdpwssd`) | [`mod@int16`] |
+//! | three digits of 8 bits, nine products | AMX (`tdpbssd`) | [`mod@int8`] |
 //!
 //! Operands carry their form with them: what was packed for one instruction set stays usable when another is forced.
 
@@ -16,6 +17,8 @@ mod float;
 mod grid;
 #[cfg(target_arch = "x86_64")]
 mod int16;
+#[cfg(target_arch = "x86_64")]
+mod int8;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +47,9 @@ enum Form {
     /// Two digits of 12 bits.
     #[cfg(target_arch = "x86_64")]
     Int16,
+    /// Three digits of 8 bits.
+    #[cfg(target_arch = "x86_64")]
+    Int8,
 }
 
 impl Form {
@@ -52,6 +58,8 @@ impl Form {
         match Isa::active() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if int16::present() => Self::Int16,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => Self::Int8,
             _ => Self::Float,
         }
     }
@@ -66,6 +74,8 @@ pub struct Rows {
     float: Vec<f64>,
     #[cfg(target_arch = "x86_64")]
     int16: Vec<int16::Line>,
+    #[cfg(target_arch = "x86_64")]
+    int8: Vec<int8::Line>,
 }
 
 /// The right operand of a product: columns on their grids, in panels of 16.
@@ -77,6 +87,8 @@ pub struct Columns {
     float: Vec<float::Line>,
     #[cfg(target_arch = "x86_64")]
     int16: Vec<int16::Line>,
+    #[cfg(target_arch = "x86_64")]
+    int8: Vec<int8::Line>,
 }
 
 impl Default for Rows {
@@ -95,6 +107,8 @@ impl Rows {
             float: Vec::new(),
             #[cfg(target_arch = "x86_64")]
             int16: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            int8: Vec::new(),
         }
     }
 
@@ -131,6 +145,8 @@ impl Rows {
             Form::Float => float::pack_rows(matrix, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
             Form::Int16 => int16::pack_rows(matrix, &mut self.exponents, &mut self.int16),
+            #[cfg(target_arch = "x86_64")]
+            Form::Int8 => int8::pack_rows(matrix, &mut self.exponents, &mut self.int8),
         }
     }
 
@@ -152,6 +168,8 @@ impl Rows {
                 let stride = int16::row_lines(self.k);
                 some.int16.extend_from_slice(&self.int16[rows.start * stride..rows.end * stride]);
             }
+            #[cfg(target_arch = "x86_64")]
+            Form::Int8 => some.int8 = int8::slice(&self.int8, self.count(), self.k, rows.clone()),
         }
         some.exponents.extend_from_slice(&self.exponents[rows]);
         some
@@ -174,6 +192,8 @@ impl Columns {
             float: Vec::new(),
             #[cfg(target_arch = "x86_64")]
             int16: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            int8: Vec::new(),
         }
     }
 
@@ -210,6 +230,8 @@ impl Columns {
             Form::Float => float::pack_columns(transposed, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
             Form::Int16 => int16::pack_columns(transposed, &mut self.exponents, &mut self.int16),
+            #[cfg(target_arch = "x86_64")]
+            Form::Int8 => int8::pack_columns(transposed, &mut self.exponents, &mut self.int8),
         }
     }
 
@@ -273,5 +295,7 @@ fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: 
         Form::Float => float::panels(a, b, epilogue, out, range),
         #[cfg(target_arch = "x86_64")]
         Form::Int16 => int16::panels(a, b, epilogue, out, range),
+        #[cfg(target_arch = "x86_64")]
+        Form::Int8 => int8::panels(a, b, epilogue, out, range),
     }
 }

@@ -23,13 +23,17 @@ fn awkward(len: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// Every form under every instruction set that can use it.
+/// Every form under every instruction set that can use it. The form of AMX is everywhere: with tiles in plain Rust where the processor has none.
 fn everywhere(check: impl Fn(Form, &str)) {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
         assert!(isa.force());
         check(Form::Float, &format!("{isa}, f64"));
         if Form::active() != Form::Float {
             check(Form::active(), &format!("{isa}, {:?}", Form::active()));
+        }
+        #[cfg(target_arch = "x86_64")]
+        if Form::active() != Form::Int8 {
+            check(Form::Int8, &format!("{isa}, emulated tiles"));
         }
     }
     assert!(Isa::best().force());
