@@ -4,6 +4,7 @@ pub mod catalogue;
 mod check;
 mod decimal;
 mod file;
+pub mod invariance;
 mod outcome;
 mod recipe;
 mod verdict;

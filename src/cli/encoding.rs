@@ -17,7 +17,7 @@ pub(crate) struct Encoding {
     /// About how many tokens one thread computes at once. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = Batching::default().tokens, hide_short_help = true)]
     batch_tokens: usize,
-    /// In which order texts are put into batches: given, reversed or sorted (by length). Results do not depend on it.
+    /// In which order texts are put into batches: given, reversed, sorted (by length) or shuffled. Results do not depend on it.
     #[arg(long, value_name = "ORDER", default_value_t = Batching::default().order, hide_short_help = true)]
     batch_order: Order,
     /// Neither look for embeddings that were computed before nor keep new ones.
@@ -38,6 +38,6 @@ impl Encoding {
     }
 
     pub(crate) fn batching(&self) -> Batching {
-        Batching { tokens: self.batch_tokens, order: self.batch_order }
+        Batching { tokens: self.batch_tokens, order: self.batch_order, ..Batching::default() }
     }
 }

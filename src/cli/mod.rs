@@ -7,6 +7,7 @@ mod data;
 mod doctor;
 mod encode;
 mod encoding;
+mod invariance;
 mod model;
 mod progress;
 mod task;
@@ -46,8 +47,8 @@ struct Common {
     /// How many threads compute. Default: one per processor. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
-    /// Which instruction set computes: auto, portable, avx2 or avx512. Results do not depend on it.
-    #[arg(long, global = true, default_value = "auto", value_parser = isa)]
+    /// Which instruction set computes: auto (the best that there is), portable, avx2 or avx512. Results do not depend on it.
+    #[arg(long, global = true, value_name = "ISA", value_parser = isa)]
     isa: Option<Isa>,
     /// No progress and no notes on standard error; errors are still printed.
     #[arg(short, long, global = true)]
@@ -62,6 +63,7 @@ enum Command {
     Model(model::Args),
     Encode(encode::Args),
     Task(task::Args),
+    Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
     /// Print a completion script for a shell.
@@ -216,6 +218,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Model(args) => model::run(args, &context),
         Command::Encode(args) => encode::run(args, &context),
         Command::Task(args) => task::run(args, &context),
+        Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),
     }

@@ -2,10 +2,8 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use indicatif::ProgressBar;
-use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Progress, Verdict, catalogue};
+use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Verdict, catalogue};
 use snellen::data::atomic;
 use snellen::encoder::{Batching, Order};
 use snellen::report::{self, Format};
@@ -47,7 +45,7 @@ pub(crate) struct Args {
     /// About how many tokens one thread computes at once. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = Batching::default().tokens, hide_short_help = true)]
     batch_tokens: usize,
-    /// In which order sentences are put into batches: given, reversed or sorted (by length). Results do not depend on it.
+    /// In which order sentences are put into batches: given, reversed, sorted (by length) or shuffled. Results do not depend on it.
     #[arg(long, value_name = "ORDER", default_value_t = Batching::default().order, hide_short_help = true)]
     batch_order: Order,
 }
@@ -69,11 +67,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let shelf = context.shelf()?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
     let no_cache = args.no_cache || (args.claims.is_empty() && args.claims_dir.is_none());
-    let bars = Bars { context, bar: Mutex::new(ProgressBar::hidden()) };
+    let bars = progress::Bars::new(context);
     let checker = Checker {
         shelf: &shelf,
         cache: &context.embeddings(no_cache),
-        batching: Batching { tokens: args.batch_tokens, order: args.batch_order },
+        batching: Batching { tokens: args.batch_tokens, order: args.batch_order, ..Batching::default() },
         progress: &bars,
     };
     let claims = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
@@ -181,33 +179,4 @@ fn in_folder(folder: &Path) -> Result<Vec<ClaimFile>, Failure> {
         return Err(Failure::Usage(format!("{}: no claim (*.toml) in it", folder.display())));
     }
     files.iter().map(|path| Ok(ClaimFile::read(path)?)).collect()
-}
-
-/// A progress bar for each claim.
-struct Bars<'a> {
-    context: &'a Context,
-    bar: Mutex<ProgressBar>,
-}
-
-impl Bars<'_> {
-    fn finish(&self) {
-        if let Ok(bar) = self.bar.lock() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Progress for Bars<'_> {
-    fn begin(&self, claim: &str, sentences: usize) {
-        if let Ok(mut bar) = self.bar.lock() {
-            bar.finish_and_clear();
-            *bar = progress::bar(self.context, sentences, claim);
-        }
-    }
-
-    fn advance(&self, sentences: usize) {
-        if let Ok(bar) = self.bar.lock() {
-            bar.inc(sentences as u64);
-        }
-    }
 }

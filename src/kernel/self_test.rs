@@ -8,9 +8,13 @@ use super::{reference, rows};
 /// Whether products and row operations, with the instruction set in use, have the reference's bits on awkward shapes.
 #[must_use]
 pub fn passes() -> bool {
-    [(1, 1, 1), (3, 129, 5), (2, 300, 197), (7, 64, 31)]
-        .into_iter()
-        .all(|(m, k, n)| product_agrees(m, k, n) && rows_agree(k))
+    // Miri, which interprets, would take minutes for more.
+    let shapes: &[(usize, usize, usize)] = if cfg!(miri) {
+        &[(1, 1, 1), (3, 129, 5), (7, 33, 17)]
+    } else {
+        &[(1, 1, 1), (3, 129, 5), (2, 300, 197), (7, 64, 31)]
+    };
+    shapes.iter().all(|&(m, k, n)| product_agrees(m, k, n) && rows_agree(k))
 }
 
 /// Numbers of different sizes and signs.

@@ -4,6 +4,7 @@
 
 mod csv;
 mod grid;
+pub mod invariance;
 mod json;
 mod junit;
 mod markdown;

@@ -5,12 +5,14 @@
 
 mod best;
 pub mod dense;
+mod digest;
 mod fault;
 pub mod late;
 mod ragged;
 mod run;
 
 pub use dense::rank;
+pub use digest::digest;
 pub use run::write_trec;
 
 /// A document in a ranking.

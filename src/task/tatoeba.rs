@@ -162,7 +162,7 @@ impl Setup {
         for side in [&queries, &corpus] {
             embeddings.f32s(side.as_slice().expect("embeddings are contiguous"));
         }
-        Ok(Scored { cells, digest: digest(&rankings), rankings, embeddings: embeddings.hex() })
+        Ok(Scored { cells, digest: retrieval::digest(&rankings), rankings, embeddings: embeddings.hex() })
     }
 
     /// What all cells of a language have in common.
@@ -184,19 +184,6 @@ impl Setup {
             arith: ARITH,
         }
     }
-}
-
-/// SHA-256 over every query's best documents and the bits of their scores.
-fn digest(rankings: &[Vec<Hit>]) -> String {
-    let mut digest = Digest::new();
-    for ranking in rankings {
-        let bytes: Vec<u8> = ranking
-            .iter()
-            .flat_map(|hit| (hit.document as u64).to_le_bytes().into_iter().chain(hit.score.to_bits().to_le_bytes()))
-            .collect();
-        digest.field(bytes);
-    }
-    digest.hex()
 }
 
 impl Convention {

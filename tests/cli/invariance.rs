@@ -1,8 +1,9 @@
 //! The same bytes, however they are computed.
 
+use serde_json::Value;
 use snellen::kernel::isa::Isa;
 
-use crate::test::{OUT, Test, fixtures};
+use crate::test::{OUT, Test, assert_refused, assert_text, fixtures};
 
 /// What `encode` writes of the German sentences, or of their tokens, without a cache.
 fn encoded(args: &[&str]) -> Vec<u8> {
@@ -50,4 +51,55 @@ fn any_company() {
     };
     let both = embed("Mbwa analala.\nOn a long day the goats walk to the river, and nobody knows why.\n");
     assert_eq!(both[..64], embed("Mbwa analala."));
+}
+
+/// The table of the portable loops on two threads, first texts only.
+fn table(args: &[&str]) -> Test {
+    Test::new().args(["invariance", "--isa", "portable", "--threads", "2", "--limit", "3"]).args(args.iter().copied())
+}
+
+/// `text` with a T for everything that is a number with a point: times are all that may differ.
+fn timeless(text: &str) -> String {
+    let pieces = text.split_inclusive([' ', ',', '\n']);
+    let blanked = pieces.map(|piece| {
+        let number = piece.trim_end_matches([' ', ',', '\n']);
+        let time = number.contains('.') && number.parse::<f64>().is_ok();
+        if time { format!("T{}", &piece[number.len()..]) } else { piece.to_owned() }
+    });
+    blanked.collect()
+}
+
+#[test]
+fn digests_in_every_format() {
+    for format in ["table", "json", "csv", "markdown"] {
+        let out = table(&["--batch", "64,2,2", "--format", format]).stderr("").status(0);
+        assert_text!(format!("invariance-{format}"), timeless(&out.stdout));
+    }
+}
+
+#[test]
+fn every_instruction_set_of_this_processor_on_any_model_and_texts() {
+    let args = ["invariance", "--model", "./model", "--input", "texts.txt", "--batch", "2", "--format", "json"];
+    let out = Test::encode("teacher").status(0).then().args(args).status(0);
+    let json: Value = serde_json::from_str(&out.stdout).unwrap();
+    let model = &json["models"][0];
+    assert_eq!((&model["texts"], &model["holds"]), (&3.into(), &true.into()));
+    let cells = model["cells"].as_array().unwrap();
+    let ran = |isa: Isa| cells.iter().filter(|c| c["isa"] == isa.to_string() && c["digest"].is_string()).count();
+    for isa in Isa::ALL {
+        // Four numbers of threads, two orders.
+        assert_eq!(ran(isa), if isa.present() { 8 } else { 0 }, "{isa}");
+    }
+    assert!(cells.iter().all(|cell| cell["digest"].is_string() != cell["not_run"].is_string()));
+}
+
+#[test]
+fn what_cannot_be_computed() {
+    let cases = [
+        ("an unknown model", table(&["--model", "nosuch"])),
+        ("no such file", table(&["--input", "nosuch.txt"])),
+        ("no text", table(&["--input", "empty.txt"]).write("empty.txt", "")),
+        ("not texts", table(&["--input", "texts.csv"]).write("texts.csv", "a\n")),
+    ];
+    assert_refused("errors-invariance", cases);
 }
