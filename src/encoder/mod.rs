@@ -9,8 +9,10 @@ mod cache;
 mod config;
 mod fault;
 mod model;
+mod pieces;
 mod pooling;
 mod tokens;
+mod unigram;
 mod weights;
 
 pub use batching::{Batching, Order};
