@@ -53,13 +53,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let bar = progress::bar(context, texts.len(), "encoding");
     let how = How { recipe: &recipe, batching: args.encoding.batching(), done: &|n| bar.inc(n as u64) };
-    let tokens = model.tokenize(&recipe.prefix, &texts)?;
     let digest = if args.tokens {
+        model.load(recipe.layer)?;
+        let tokens = model.tokenize(&recipe.prefix, &texts)?;
         let recipe = Recipe { pooling: Pooling::None, normalize: false, ..recipe.clone() };
         let states = model.embed_tokens(&tokens, &how)?;
         write_tokens(args, &model, &recipe, &tokens, &states)?
     } else {
         let embeddings = context.embeddings(args.encoding.no_cache).embed(&model, &how, &texts)?;
+        let tokens = model.tokenize(&recipe.prefix, &texts)?;
         write_embeddings(args, &model, &recipe, &tokens, &embeddings)?
     };
     bar.finish_and_clear();

@@ -14,7 +14,7 @@ mod place;
 mod q4;
 pub mod shelf;
 mod source;
-mod stamp;
+pub(crate) mod stamp;
 pub mod store;
 pub mod tensors;
 pub mod text;

@@ -9,12 +9,15 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::folder::Folder;
 use super::place::Found;
 use super::{atomic, digest};
 use crate::Result;
 
 /// The name of a stamp in the folder of a set; no file of a manifest may start with a dot.
 const NAME: &str = ".verified";
+/// The name of a digest that was made of several files of a set.
+const MADE: &str = ".digest";
 /// Its first line.
 const FORMAT: &str = "snellen stamp 1";
 
@@ -93,6 +96,33 @@ impl Stamp {
     }
 }
 
+/// A digest that `make` computes from the content of the files `names` of `folder`. Where all of them are stamped it is remembered, under
+/// their own digests, and not computed again.
+pub(crate) fn remember(folder: &Folder, names: &[String], make: impl FnOnce() -> Result<String>) -> Result<String> {
+    let Folder::Disk(path) = folder else { return make() };
+    let Some(key) = key(path, names) else { return make() };
+    let kept = path.join(MADE);
+    let text = std::fs::read_to_string(&kept).unwrap_or_default();
+    if let Some((_, digest)) = text.trim_end().split_once(' ').filter(|(of, digest)| *of == key && digest.len() == 64) {
+        return Ok(digest.to_owned());
+    }
+    let digest = make()?;
+    // A cache that cannot be written to is used without.
+    let _ = atomic::write(&kept, format!("{key} {digest}\n").as_bytes());
+    Ok(digest)
+}
+
+/// SHA-256 over names and digests of files, if all of them are stamped and nobody has touched them since.
+fn key(folder: &Path, names: &[String]) -> Option<String> {
+    let stamp = Stamp::read(folder);
+    let mut key = digest::Digest::new();
+    for name in names {
+        let metadata = std::fs::metadata(folder.join(name)).ok()?;
+        key.field(name).field(stamp.remembered(name, &metadata)?.sha256);
+    }
+    Some(key.hex())
+}
+
 fn parse(line: &str) -> Option<(String, Entry)> {
     let mut fields = line.splitn(4, ' ');
     let sha256 = fields.next()?.to_owned();
@@ -161,6 +191,22 @@ mod tests {
         file.set_modified(old).unwrap();
         std::fs::File::options().write(true).open(folder.path().join(NAME)).unwrap().set_modified(old).unwrap();
         assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"evil"));
+    }
+
+    #[test]
+    fn a_digest_of_stamped_files_is_made_once() {
+        let (folder, path) = stamped();
+        let disk = Folder::Disk(folder.path().to_owned());
+        let ask = |made: &str| remember(&disk, &["f".to_owned()], || Ok(made.to_owned())).unwrap();
+        let (first, second) = (digest::of_bytes(b"1"), digest::of_bytes(b"2"));
+        assert_eq!(ask(&first), first);
+        assert_eq!(ask(&second), first, "the file is as it was");
+        write_as_of(&path, b"evil", 1800);
+        assert_eq!(ask(&second), second, "the file was changed since it was stamped");
+        std::fs::remove_file(folder.path().join(NAME)).unwrap();
+        assert_eq!(ask(&second), second, "without a stamp nothing is remembered");
+        std::fs::write(folder.path().join(MADE), "nonsense").unwrap();
+        assert_eq!(ask(&second), second);
     }
 
     #[test]

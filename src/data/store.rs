@@ -1,7 +1,7 @@
 //! The cache: where fetched sets lie, and whether they are what they should be.
 //!
-//! Layout: `data/NAME/PATH` are the files, `data/NAME/.verified` says what was checked when, `pins.toml` holds digests accepted
-//! on first use, `partial/` what is being fetched.
+//! Layout: `data/NAME/PATH` are the files, `data/NAME/.verified` says what was checked when, `.digest` beside it remembers a model's
+//! digest, `pins.toml` holds digests accepted on first use, `partial/` what is being fetched.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -42,6 +42,7 @@ impl Cache {
             (how.done)(texts.len());
             return Ok(kept);
         }
+        model.load(how.recipe.layer)?;
         let embeddings = model.embed(&model.tokenize(&how.recipe.prefix, texts)?, how)?;
         if let Some(path) = path {
             keep(&path, &key, &embeddings)?;

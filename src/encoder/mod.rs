@@ -9,9 +9,11 @@ mod cache;
 mod config;
 mod fault;
 mod model;
+mod pieces;
 mod pooling;
 mod space;
 mod tokens;
+mod unigram;
 mod weights;
 
 pub use batching::{Batching, Order};

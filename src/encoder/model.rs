@@ -4,13 +4,14 @@ use std::sync::OnceLock;
 
 use ndarray::Array2;
 use rayon::prelude::*;
-use tokenizers::Tokenizer;
 
 use super::bert::{Bert, Stopped};
+use super::pieces::Tokenizer;
 use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, tokens, weights};
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
+use crate::data::stamp;
 use crate::kernel::rows;
 
 /// Files that decide an embedding, besides the weights.
@@ -115,14 +116,24 @@ impl Model {
     /// # Errors
     /// A tokeniser that cannot be read or does not fit the model.
     pub fn tokenize<T: AsRef<str> + Sync>(&self, prefix: &str, texts: &[T]) -> Result<Tokens> {
-        let tokenizer = match self.tokenizer.get() {
-            Some(tokenizer) => tokenizer,
-            None => {
-                let read = tokens::read_tokenizer(&self.folder, &self.config)?;
-                self.tokenizer.get_or_init(|| read)
-            }
-        };
-        tokens::tokenize(tokenizer, prefix, texts).map_err(|refused| self.refused(refused).into())
+        tokens::tokenize(self.tokenizer()?, prefix, texts).map_err(|refused| self.refused(refused).into())
+    }
+
+    /// Loads tokeniser and weights side by side, for whoever is about to need both; each would be loaded when it is first needed.
+    ///
+    /// # Errors
+    /// As [`Self::tokenize`] and [`Self::embed`].
+    pub fn load(&self, layer: usize) -> Result<()> {
+        let (tokenizer, weights) = rayon::join(|| self.tokenizer().map(drop), || self.ready(layer).map(drop));
+        tokenizer.and(weights)
+    }
+
+    fn tokenizer(&self) -> Result<&Tokenizer> {
+        if let Some(tokenizer) = self.tokenizer.get() {
+            return Ok(tokenizer);
+        }
+        let read = tokens::read_tokenizer(&self.folder, &self.config)?;
+        Ok(self.tokenizer.get_or_init(|| read))
     }
 
     /// A text whose tokens cannot be used.
@@ -222,11 +233,14 @@ impl Model {
 }
 
 fn digest(folder: &Folder) -> Result<String> {
-    let mut digest = Digest::new();
     let deciding = DECIDING.iter().filter(|name| folder.has(name)).map(|name| (*name).to_owned());
     let index = weights::index(folder).map(str::to_owned);
-    for name in deciding.chain(index).chain(weights::files(folder)?) {
-        digest.field(&name).field(&folder.read(&name)?[..]);
-    }
-    Ok(digest.hex())
+    let names: Vec<String> = deciding.chain(index).chain(weights::files(folder)?).collect();
+    stamp::remember(folder, &names, || {
+        let mut digest = Digest::new();
+        for name in &names {
+            digest.field(name).field(&folder.read(name)?[..]);
+        }
+        Ok(digest.hex())
+    })
 }

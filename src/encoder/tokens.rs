@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
-use tokenizers::{PostProcessor as _, Tokenizer, TruncationParams};
+use tokenizers::{PostProcessor as _, TruncationParams};
 
+use super::pieces::Tokenizer;
 use super::{Config, EncoderFault};
 use crate::Result;
 use crate::data::digest::Digest;
@@ -72,9 +73,10 @@ pub(super) fn read_tokenizer(folder: &Folder, config: &Config) -> Result<Tokeniz
     let name = "tokenizer.json";
     let refuse = |what: String| EncoderFault::Tokenizer { file: folder.label(name), what };
     let bytes = folder.read(name)?;
-    let mut tokenizer = guarded(|| Tokenizer::from_bytes(&bytes[..])).map_err(refuse)?;
+    let mut tokenizer = guarded(|| Ok(serde_json::from_slice::<Tokenizer>(&bytes)?)).map_err(refuse)?;
     let rows = config.vocabulary;
-    let largest = tokenizer.get_vocab(true).into_values().max();
+    let added = tokenizer.get_added_tokens_decoder().into_keys().max();
+    let largest = tokenizer.get_model().largest_id().max(added);
     if let Some(id) = largest.filter(|id| *id as usize >= rows) {
         return Err(refuse(format!("token id {id} has no row in the word embedding, which has {rows}")).into());
     }

@@ -13,7 +13,7 @@
 //!
 //! A NaN of any payload gives the one quiet NaN `f32::NAN`.
 
-use std::f64::consts::{FRAC_1_SQRT_2, LOG2_E};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
 
 /// 1.5 · 2^52: adding it to a small `f64` rounds that to an integer, found in the low bits of the sum.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -66,7 +66,7 @@ const ERF_CENTRE: f64 = 3.09375;
 /// erf(√u)/√u for u ≤ 2.25²: the polynomial of degree 17 that meets it at the 18 Chebyshev nodes of that interval, found with 200
 /// bits and rounded. Its error is below 2^-53.
 const ERF_NEAR: [f64; 18] = [
-    1.1283791670955126,
+    FRAC_2_SQRT_PI,
     -0.3761263890318281,
     0.11283791670934994,
     -0.026866170643427768,
