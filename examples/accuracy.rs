@@ -16,7 +16,8 @@ mod wide {
     use safetensors::{Dtype, SafeTensors};
     use snellen::claim::invariance::TEXTS;
     use snellen::data::folder::{Bytes, Folder, map};
-    use snellen::encoder::{Activation, Batching, Config, How, Model, Pooling, Recipe};
+    use snellen::encoder::{Batching, Config, How, Model, Pooling, Recipe};
+    use snellen::kernel::product::Activation;
 
     type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -207,7 +208,7 @@ mod wide {
         let weights = Weights::new(&bytes)?;
         let model = Model::open(folder.clone(), disk)?;
         let recipe = Recipe { prefix: texts[0].prefix.clone(), ..model.recipe() };
-        let how = How { recipe: &recipe, batching: Batching::default(), done: &|_| () };
+        let how = How { recipe: &recipe, batching: Batching::default(), first: 0, done: &|_| () };
         let tokens = model.tokenize(&recipe.prefix, &texts.iter().map(|text| &text.text).collect::<Vec<_>>())?;
         let our_states = model.embed_tokens(&tokens, &how)?;
         let our_pooled = model.embed(&tokens, &how)?;

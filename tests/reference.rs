@@ -48,7 +48,7 @@ fn compare(name: &str, short: &str) {
     let prefix = texts[0].prefix.clone();
     let recipe = Recipe { prefix: prefix.clone(), ..model.recipe() };
     let tokens = model.tokenize(&prefix, &texts.iter().map(|t| &t.text).collect::<Vec<_>>()).unwrap();
-    let how = |recipe| How { recipe, batching: Batching::default(), done: &|_| () };
+    let how = |recipe| How { recipe, batching: Batching::default(), first: 0, done: &|_| () };
     let plain = Recipe { normalize: false, ..recipe.clone() };
     let states = model.embed_tokens(&tokens, &how(&plain)).unwrap();
     let mut worst_state = 0.0f32;

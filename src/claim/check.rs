@@ -60,7 +60,7 @@ impl Checker<'_> {
             .collect::<Result<Vec<_>>>()?;
         self.progress.begin(&claim.id, pairs.iter().map(|pair| 2 * pair.english.len()).sum());
         let advance = |sentences| self.progress.advance(sentences);
-        let how = How { recipe: &setup.recipe, batching: self.batching, done: &advance };
+        let how = How { recipe: &setup.recipe, batching: self.batching, first: 0, done: &advance };
         let scored =
             pairs.iter().map(|pair| setup.score(data, pair, &model, &how, self.cache)).collect::<Result<Vec<_>>>()?;
         claim

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let chosen = if asked.is_empty() { &all } else { &asked };
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
-    let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), done: &|n| bar.inc(n as u64) };
+    let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
     let cache = context.embeddings(args.encoding.no_cache);
     let mut scored = Vec::new();
     for pair in &pairs {

@@ -15,10 +15,7 @@ pub(crate) const TEMPORARY: &str = ".snellen-";
 /// # Errors
 /// What `fill` returns, or an input/output error naming `path`.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let parent = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
+    let parent = folder_of(path);
     // Renaming over a device would put a file in its place.
     if path.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(FileFault::content(path.display(), "cannot be written: it is there and not a file").into());
@@ -38,6 +35,11 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
     temporary.as_file().sync_all().map_err(FileFault::io("write", path))?;
     temporary.persist(path).map_err(|e| FileFault::io("write", path)(e.error))?;
     Ok(())
+}
+
+/// The folder that `path` is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes `bytes` to `path`, whole or not at all.

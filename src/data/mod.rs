@@ -14,6 +14,7 @@ mod place;
 mod q4;
 pub mod shelf;
 mod source;
+pub mod spool;
 pub(crate) mod stamp;
 pub mod store;
 pub mod tensors;

@@ -43,7 +43,7 @@ impl Cache {
             return Ok(kept);
         }
         model.load(how.recipe.layer)?;
-        let embeddings = model.embed(&model.tokenize(&how.recipe.prefix, texts)?, how)?;
+        let embeddings = model.embed(&model.tokenize_for(how, texts)?, how)?;
         if let Some(path) = path {
             keep(&path, &key, &embeddings)?;
         }

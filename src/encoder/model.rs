@@ -53,6 +53,8 @@ pub struct How<'a> {
     pub recipe: &'a Recipe,
     /// Which texts are computed together, which cannot change a bit.
     pub batching: Batching,
+    /// The number of the first text, where the texts are a part of more: messages count from there.
+    pub first: usize,
     /// Hears how many more texts are finished, from any thread.
     pub done: &'a (dyn Fn(usize) + Sync),
 }
@@ -116,7 +118,16 @@ impl Model {
     /// # Errors
     /// A tokeniser that cannot be read or does not fit the model.
     pub fn tokenize<T: AsRef<str> + Sync>(&self, prefix: &str, texts: &[T]) -> Result<Tokens> {
-        tokens::tokenize(self.tokenizer()?, prefix, texts).map_err(|refused| self.refused(refused).into())
+        tokens::tokenize(self.tokenizer()?, prefix, texts).map_err(|refused| self.refused(refused, 0).into())
+    }
+
+    /// Token ids as `how` wants them.
+    ///
+    /// # Errors
+    /// As [`Self::tokenize`].
+    pub fn tokenize_for<T: AsRef<str> + Sync>(&self, how: &How<'_>, texts: &[T]) -> Result<Tokens> {
+        let tokens = tokens::tokenize(self.tokenizer()?, &how.recipe.prefix, texts);
+        tokens.map_err(|refused| self.refused(refused, how.first).into())
     }
 
     /// Loads tokeniser and weights side by side, for whoever is about to need both; each would be loaded when it is first needed.
@@ -137,8 +148,8 @@ impl Model {
     }
 
     /// A text whose tokens cannot be used.
-    fn refused(&self, (text, what): (usize, String)) -> EncoderFault {
-        EncoderFault::Text { file: self.folder.label("tokenizer.json"), text, what }
+    fn refused(&self, (text, what): (usize, String), first: usize) -> EncoderFault {
+        EncoderFault::Text { file: self.folder.label("tokenizer.json"), text: first + text, what }
     }
 
     /// One embedding a text, [texts, hidden]. `done` hears how many more texts are finished, from any thread.
@@ -163,7 +174,7 @@ impl Model {
         let mut out = vec![0.0; tokens.texts() * width];
         pooled.for_each(|(text, row)| out[text * width..][..width].copy_from_slice(&row));
         if let Some(i) = out.iter().position(|x| !x.is_finite()) {
-            return Err(self.not_finite("pooling".to_owned(), i / width).into());
+            return Err(self.not_finite("pooling".to_owned(), how.first + i / width).into());
         }
         Ok(Array2::from_shape_vec((tokens.texts(), width), out).expect("a row a text"))
     }
@@ -189,7 +200,7 @@ impl Model {
         finish: impl Fn(usize, &[f32]) -> T + Sync,
     ) -> Result<impl Iterator<Item = T>> {
         let bert = self.ready(how.recipe.layer)?;
-        tokens.check(&self.config).map_err(|refused| self.refused(refused))?;
+        tokens.check(&self.config).map_err(|refused| self.refused(refused, how.first))?;
         bert.check_words(&tokens.ids)?;
         let batches = how.batching.batches(tokens);
         let spread = batches.len() < rayon::current_num_threads();
@@ -206,7 +217,7 @@ impl Model {
                         });
                         each.collect::<Vec<_>>()
                     })
-                    .map_err(|Stopped { stage, text }| self.not_finite(stage, texts[text]))?;
+                    .map_err(|Stopped { stage, text }| self.not_finite(stage, how.first + texts[text]))?;
                 (how.done)(texts.len());
                 Ok(out)
             })

@@ -28,6 +28,16 @@ impl Tokens {
         self.offsets.len().saturating_sub(1)
     }
 
+    /// Adds the texts of `more` behind these.
+    pub fn extend(&mut self, more: &Self) {
+        let before = self.ids.len();
+        self.ids.extend_from_slice(&more.ids);
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        self.offsets.extend(more.offsets.iter().skip(1).map(|offset| before + offset));
+    }
+
     /// The ids of text `i`.
     #[must_use]
     pub fn text(&self, i: usize) -> &[u32] {

@@ -188,7 +188,7 @@ impl Experiment<'_> {
         let recipe = model.recipe();
         let done = |texts| self.progress.advance(texts);
         let batching = Batching { tokens: usize::MAX, texts: way.batch, order: way.order };
-        let how = How { recipe: &recipe, batching, done: &done };
+        let how = How { recipe: &recipe, batching, first: 0, done: &done };
         let tokens = model.tokenize(&recipe.prefix, self.texts)?;
         let states = model.embed_tokens(&tokens, &how)?;
         let embeddings = model.embed(&tokens, &how)?;
