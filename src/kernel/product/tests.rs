@@ -64,7 +64,9 @@ fn assert_bits(ours: &Array2<f32>, expected: &[f32], what: &str) {
 fn products_of_awkward_shapes_equal_the_reference() {
     let shapes =
         [(1, 1, 1), (1, 384, 1), (3, 127, 5), (2, 128, 193), (5, 129, 7), (31, 257, 49), (17, 1536, 13), (9, 31, 16)];
-    for (m, k, n) in shapes {
+    // Whole tiles; rows so long that sums are taken in blocks; so many that their tiles are taken in groups.
+    let large = [(48, 64, 32), (2, 33_000, 3), (17, 16_400, 2)];
+    for (m, k, n) in shapes.into_iter().chain(large) {
         let (a, b) = (awkward(m * k, 1 + k as u64), awkward(n * k, 2 + n as u64));
         let expected = reference::product(&a, &b, k).unwrap();
         // The same columns, each term's columns side by side.
@@ -84,7 +86,8 @@ fn products_of_awkward_shapes_equal_the_reference() {
 fn the_largest_sums_are_exact() {
     // Every product is the largest possible, or both digits are: blocks reach their bounds and the sum needs i64.
     for value in [8_355_711.0f32, -8_355_711.0, 8_355_584.0, 8_353_792.0, -8_353_793.0, 6_144.0 - 8_355_840.0] {
-        let k = 4099;
+        // The longer one has a block of 32,768 terms and all but 5,767 of another.
+        let k = if value == 8_355_711.0 { 59_769 } else { 4099 };
         let mut a = vec![value; k];
         a[k / 2] = 8_355_711.0; // so that e is 0 and the digits are those of `value`
         let b: Vec<f32> = a.iter().enumerate().map(|(i, x)| if i < 1000 { -x } else { *x }).collect();
@@ -96,6 +99,17 @@ fn the_largest_sums_are_exact() {
             assert_bits(&out, &expected, &format!("{name}: {value}"));
         });
     }
+}
+
+#[test]
+fn without_terms_all_sums_are_zero() {
+    let (a, b, bias) = (Array2::zeros((3, 0)), Array2::zeros((5, 0)), [1.0, 2.0, 3.0, 4.0, 5.0]);
+    everywhere(|form, name| {
+        let mut out = Array2::from_elem((3, 5), 7.0);
+        let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
+        product_then(&rows(form, a.view()), &columns(form, b.view()), &epilogue, out.view_mut());
+        assert_bits(&out, &[bias; 3].concat(), name);
+    });
 }
 
 #[test]

@@ -12,27 +12,17 @@
 
 #![allow(unsafe_code)]
 
+mod pack;
+
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis};
-
 use super::epilogue::{Epilogue, Out};
-use super::grid::{ROUND, contiguous, exponent, exponent_of};
 use super::{Columns, PANEL, Rows};
-use crate::kernel::NotFinite;
 use crate::kernel::amx::{Amx, Config, HEIGHT, LEFT, RIGHT, RIGHT_TOO, Tiles, WIDTH};
 use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::reference::power_of_two;
-
-/// A row of a tile, in 32-bit lanes of four digits: 64 terms of a row, or four terms of 16 columns.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Line([i32; PANEL]);
-
-const ZERO: Line = Line([0; PANEL]);
-
-/// Digits of a number.
-const DIGITS: usize = 3;
+use pack::{DIGITS, height, panel_lines, tile_lines};
+pub(super) use pack::{Line, pack_columns, pack_rows, slice};
 
 /// Chunks of 64 terms whose sums fit 32 bits.
 const BLOCK: usize = 512;
@@ -42,204 +32,6 @@ const GROUP: usize = 768 << 10;
 
 /// Rows of outputs that are finished between two products.
 const STEP: usize = 4;
-
-/// Chunks of 64 terms in k, the last one padded with zeros.
-fn chunks(k: usize) -> usize {
-    k.div_ceil(WIDTH)
-}
-
-/// Rows of a tile: all tiles of an operand are equally high, so that one configuration serves a product. The last one's surplus rows are computed
-/// and left.
-fn height(m: usize) -> usize {
-    m.div_ceil(m.div_ceil(HEIGHT).max(1)).max(1)
-}
-
-/// Where the first digits of a row's first chunk lie, and how far on those of the next digit: by tiles, chunks, digits, rows.
-fn place(m: usize, k: usize, row: usize) -> (usize, usize) {
-    let height = height(m);
-    (row / height * chunks(k) * DIGITS * height + row % height, height)
-}
-
-fn row_lines(m: usize, k: usize) -> usize {
-    m.next_multiple_of(height(m)) * chunks(k) * DIGITS
-}
-
-/// By chunks, digits, and sixteen times four terms.
-fn panel_lines(k: usize) -> usize {
-    chunks(k) * DIGITS * HEIGHT
-}
-
-/// Packs rows.
-pub(super) fn pack_rows(
-    matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
-    lines: &mut Vec<Line>,
-) -> Result<(), NotFinite> {
-    let (m, k) = matrix.dim();
-    lines.resize(row_lines(m, k), ZERO);
-    let mut copy = Vec::new();
-    for (i, row) in matrix.rows().into_iter().enumerate() {
-        let (first, step) = place(m, k, i);
-        let e = pack_row(contiguous(&row, &mut copy), &mut lines[first..], step);
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
-}
-
-/// Some of `m` packed rows of k terms, as an operand of their own.
-pub(super) fn slice(lines: &[Line], m: usize, k: usize, rows: Range<usize>) -> Vec<Line> {
-    let mut some = vec![ZERO; row_lines(rows.len(), k)];
-    for (i, row) in rows.clone().enumerate() {
-        let ((from, step), (to, new_step)) = (place(m, k, row), place(rows.len(), k, i));
-        for digits in 0..chunks(k) * DIGITS {
-            some[to + digits * new_step] = lines[from + digits * step];
-        }
-    }
-    some
-}
-
-/// Packs columns, given as the rows of `transposed`.
-pub(super) fn pack_columns(
-    transposed: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
-    lines: &mut Vec<Line>,
-) -> Result<(), NotFinite> {
-    let (n, k) = transposed.dim();
-    let size = panel_lines(k);
-    // What the last panel held before stays in the columns that it has not now: they are computed and left.
-    lines.resize(n.div_ceil(PANEL) * size, ZERO);
-    if k > 1 && transposed.strides()[0] == 1 {
-        for (i, panel) in transposed.axis_chunks_iter(Axis(0), PANEL).enumerate() {
-            pack_panel_of_terms(panel, exponents, &mut lines[i * size..][..size])
-                .map_err(|e| NotFinite { row: i * PANEL + e.row })?;
-        }
-        return Ok(());
-    }
-    let mut copy = Vec::new();
-    for (i, row) in transposed.rows().into_iter().enumerate() {
-        let panel = &mut lines[i / PANEL * size..][..size];
-        let e = pack_column(contiguous(&row, &mut copy), panel, i % PANEL);
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
-}
-
-/// The digits of a number on the grid 2^e, given 2^−e; lowest first.
-#[inline(always)]
-fn digits(x: f32, inverse: f64) -> [i8; DIGITS] {
-    // The number is on the last places of the mantissa: its low half is q in two's complement.
-    let q = (f64::from(x) * inverse + ROUND).to_bits() as i32;
-    // A digit is the lowest byte taken as signed; what is left loses it.
-    let left = (q + 128) >> 8;
-    [q as i8, left as i8, ((left + 128) >> 8) as i8]
-}
-
-/// The digits of up to 64 terms, four a lane, zeros beyond them.
-#[inline(always)]
-fn cut(terms: &[f32], inverse: f64) -> [Line; DIGITS] {
-    let mut padded = [0.0f32; WIDTH];
-    if let Ok(terms) = <&[f32; WIDTH]>::try_from(terms) {
-        padded = *terms;
-    } else {
-        padded[..terms.len()].copy_from_slice(terms);
-    }
-    let mut bytes = [[0i8; WIDTH]; DIGITS];
-    for (p, x) in padded.iter().enumerate() {
-        let digits = digits(*x, inverse);
-        for (bytes, digit) in bytes.iter_mut().zip(digits) {
-            bytes[p] = digit;
-        }
-    }
-    let mut lines = [ZERO; DIGITS];
-    for (line, bytes) in lines.iter_mut().zip(&bytes) {
-        for (lane, four) in line.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *lane = i32::from_le_bytes([four[0] as u8, four[1] as u8, four[2] as u8, four[3] as u8]);
-        }
-    }
-    lines
-}
-
-compiled_for_each_isa! {
-    /// Packs one row, whose lines are every `step`th; returns its e.
-    fn pack_row(row: &[f32], lines: &mut [Line], step: usize) -> Option<i32> {
-        let e = exponent_of(row)?;
-        let inverse = power_of_two(-e);
-        for (i, terms) in row.chunks(WIDTH).enumerate() {
-            let digits = cut(terms, inverse);
-            for (d, digit) in digits.iter().enumerate() {
-                lines[(i * DIGITS + d) * step] = *digit;
-            }
-        }
-        Some(e)
-    }
-
-    /// Packs one column of a panel; returns its e.
-    fn pack_column(column: &[f32], panel: &mut [Line], lane: usize) -> Option<i32> {
-        let e = exponent_of(column)?;
-        let (inverse, lane) = (power_of_two(-e), lane % PANEL);
-        for (terms, tiles) in column.chunks(WIDTH).zip(panel.as_chunks_mut::<HEIGHT>().0.as_chunks_mut::<DIGITS>().0) {
-            let digits = cut(terms, inverse);
-            for (tile, digit) in tiles.iter_mut().zip(&digits) {
-                for (line, four) in tile.iter_mut().zip(digit.0) {
-                    line.0[lane] = four;
-                }
-            }
-        }
-        Some(e)
-    }
-
-    /// Packs a panel of which each term's columns lie side by side: `panel` is [columns, k] with the columns contiguous.
-    fn pack_panel_of_terms(
-        panel: ArrayView2<'_, f32>,
-        exponents: &mut Vec<i32>,
-        lines: &mut [Line],
-    ) -> Result<(), NotFinite> {
-        let mut largest = [0u32; PANEL];
-        for term in panel.columns() {
-            for (largest, x) in largest.iter_mut().zip(&padded(term.as_slice())) {
-                *largest = (*largest).max(x.to_bits() & 0x7fff_ffff);
-            }
-        }
-        let mut inverse = [0.0f64; PANEL];
-        for (column, (largest, inverse)) in largest.iter().zip(&mut inverse).take(panel.nrows()).enumerate() {
-            let e = exponent(*largest).ok_or(NotFinite { row: column })?;
-            exponents.push(e);
-            *inverse = power_of_two(-e);
-        }
-        for (i, tiles) in lines.as_chunks_mut::<HEIGHT>().0.as_chunks_mut::<DIGITS>().0.iter_mut().enumerate() {
-            for four in 0..HEIGHT {
-                let mut lanes = [[0i32; PANEL]; DIGITS];
-                for t in 0..4 {
-                    let p = i * WIDTH + 4 * four + t;
-                    if p < panel.ncols() {
-                        for (j, (x, inverse)) in padded(panel.column(p).as_slice()).iter().zip(&inverse).enumerate() {
-                            let digits = digits(*x, *inverse);
-                            for (lanes, digit) in lanes.iter_mut().zip(digits) {
-                                lanes[j] |= i32::from(digit as u8) << (8 * t);
-                            }
-                        }
-                    }
-                }
-                for (tile, lanes) in tiles.iter_mut().zip(&lanes) {
-                    tile[four].0 = *lanes;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A term of a panel's columns, zeros beyond them.
-#[inline(always)]
-fn padded(term: Option<&[f32]>) -> [f32; PANEL] {
-    let term = term.expect("columns lie side by side");
-    if let Ok(full) = term.try_into() {
-        return full;
-    }
-    let mut padded = [0.0; PANEL];
-    padded[..term.len()].copy_from_slice(term);
-    padded
-}
 
 /// The outputs of some panels.
 pub(super) fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: Range<usize>) {
@@ -265,8 +57,8 @@ unsafe fn groups<T: Tiles>(
     out: &Out<'_>,
     range: Range<usize>,
 ) {
-    let (chunks, height) = (chunks(a.k), height(a.count()));
-    let (tile_size, panel_size) = (chunks * DIGITS * height, panel_lines(a.k));
+    let height = height(a.count());
+    let (tile_size, panel_size) = (tile_lines(a.k, height), panel_lines(a.k));
     let count = a.count().div_ceil(height);
     let groups = count.div_ceil((GROUP / (tile_size.max(1) * size_of::<Line>())).max(1));
     let mut pending = Pending::new(a, b, epilogue, out);
