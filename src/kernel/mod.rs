@@ -2,10 +2,11 @@
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
 //! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations. [`isa`] chooses, at run time, for which
-//! instruction set their loops were compiled; the choice cannot change a result.
+//! instruction set their loops were compiled; the choice cannot change a result. [`peak`] measures what the processor could do at most.
 
 pub mod isa;
 pub mod math;
+pub mod peak;
 pub mod product;
 pub mod random;
 pub mod reference;
