@@ -1,8 +1,9 @@
 //! The arithmetic contract, version 1.
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
-//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations. [`isa`] chooses, at run time, for which
-//! instruction set their loops were compiled; the choice cannot change a result. [`peak`] measures what the processor could do at most.
+//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima.
+//! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
+//! measures what the processor could do at most.
 
 pub mod isa;
 pub mod math;
@@ -11,6 +12,7 @@ pub mod product;
 pub mod random;
 pub mod reference;
 pub mod rows;
+pub mod select;
 pub mod self_test;
 
 /// The version of the contract. Changing any bit of any result bumps it.

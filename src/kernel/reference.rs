@@ -77,6 +77,21 @@ pub fn sum(row: &[f32]) -> f32 {
     lanes[0]
 }
 
+/// Late interaction: for every token of the query the largest product with a token of the passage, summed over the query's tokens in
+/// order by [`sum`] (Khattab & Zaharia, SIGIR 2020, arXiv 2004.12832, eq. 3). Rows of `query` and `passage` are tokens of width `k`.
+/// The largest of no products is −∞, the sum of no maxima 0; it is NaN where products beyond f32 of both signs meet. Which of +0 and
+/// −0 is the larger does not matter: sums begin at +0.
+///
+/// # Errors
+/// As [`product`].
+pub fn max_sim(query: &[f32], passage: &[f32], k: usize) -> Result<f32, NotFinite> {
+    let mut maxima = Vec::new();
+    for token in query.chunks_exact(k) {
+        maxima.push(product(token, passage, k)?.into_iter().fold(f32::NEG_INFINITY, f32::max));
+    }
+    Ok(sum(&maxima))
+}
+
 /// LayerNorm in two passes: mean = Σx/n, d = x − mean, variance = Σd²/n, y = (d/√(variance + ε))·weight + bias (Ba et al.,
 /// arXiv 1607.06450, with ε under the root as every implementation has it).
 pub fn layer_norm(row: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
@@ -165,6 +180,16 @@ mod tests {
         assert_eq!(scaled(3, -150), f32::from_bits(2), "1.5 units of 2^-149, ties to even");
         assert_eq!(scaled(1, -150), 0.0);
         assert_eq!(scaled(1 << 40, 100), f32::INFINITY);
+    }
+
+    #[test]
+    fn late_interaction_sums_the_best_of_every_query_token() {
+        let passage = [1.0, 0.0, 0.0, 2.0, -3.0, 0.5];
+        assert_eq!(max_sim(&[1.0, 0.0, 0.0, 1.0, -1.0, 0.0], &passage, 2), Ok(1.0 + 2.0 + 3.0));
+        assert_eq!(max_sim(&[1.0, 0.0], &[], 2), Ok(f32::NEG_INFINITY));
+        assert_eq!(max_sim(&[], &[], 2), Ok(0.0));
+        assert!(max_sim(&[3e38, 0.0, -3e38, 0.0], &[3e38, 0.0], 2).unwrap().is_nan());
+        assert!(max_sim(&[1.0, 0.0], &[f32::NAN, 0.0], 2).is_err());
     }
 
     #[test]
