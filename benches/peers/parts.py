@@ -41,10 +41,9 @@ class Setting:
 
     def data(self, name: str) -> pathlib.Path:
         """Where a set of data or a checkpoint is, fetched if it is not there yet."""
-        found = subprocess.run([self.snellen, "data", "path", name], capture_output=True, text=True)
-        if found.returncode != 0:
-            subprocess.run([self.snellen, "data", "fetch", name], check=True)
-            found = subprocess.run([self.snellen, "data", "path", name], capture_output=True, text=True, check=True)
+        # What is already there is neither fetched nor hashed again.
+        subprocess.run([self.snellen, "data", "fetch", name, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        found = subprocess.run([self.snellen, "data", "path", name], capture_output=True, text=True, check=True)
         return pathlib.Path(found.stdout.strip())
 
     def texts(self) -> pathlib.Path:

@@ -1,6 +1,5 @@
-"""PyTorch's f32 product on one thread: `m k n` gives seconds a product of activations [m, k] with a weight [n, k]."""
+"""PyTorch's f32 product of activations [m, k] with a weight [n, k] on one thread: `product m k n` gives its least seconds within a fifth of a second."""
 
-import statistics
 import time
 
 import torch
@@ -13,10 +12,10 @@ def product(m: str, k: str, n: str) -> float:
     with torch.inference_mode():
         work = lambda: torch.nn.functional.linear(activations, weight)
         work()
-        begun, times = time.perf_counter(), []
-        while time.perf_counter() - begun < 0.2 or len(times) < 5:
-            times.append(protocol.seconds(work))
-    return statistics.median(times)
+        begun, least = time.perf_counter(), float("inf")
+        while time.perf_counter() - begun < 0.2:
+            least = min(least, protocol.seconds(work))
+    return least
 
 
 def main() -> None:
