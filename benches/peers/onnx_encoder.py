@@ -19,17 +19,17 @@ def export(folder: pathlib.Path, graph: pathlib.Path) -> None:
     # An example without padding would leave the mask out of the graph.
     mask = ids.clone()
     mask[1, 5:] = 0
-    axes = {"ids": {0: "texts", 1: "tokens"}, "mask": {0: "texts", 1: "tokens"}}
+    axes = {0: "texts", 1: "tokens"}
     partial = graph.with_suffix(".partial")
+    # The tracing exporter: ONNX Runtime runs its graph a tenth faster than the newer one's.
     torch.onnx.export(
         Sentences(folder).eval(),
         (ids, mask),
         str(partial),
         input_names=["ids", "mask"],
         output_names=["embeddings"],
-        dynamic_shapes=(axes["ids"], axes["mask"]),
-        external_data=False,
-        dynamo=True,
+        dynamic_axes={"ids": axes, "mask": axes},
+        dynamo=False,
     )
     partial.rename(graph)
 

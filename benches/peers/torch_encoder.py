@@ -9,6 +9,8 @@ import transformers
 import protocol
 from encoding import Texts
 
+transformers.utils.logging.disable_progress_bar()
+
 
 class Sentences(torch.nn.Module):
     """A checkpoint with its pooling: ids and mask in, embeddings out."""
