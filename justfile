@@ -29,3 +29,11 @@ fixtures:
 # exp, tanh, erf and log against CORE-MATH over all 2^32 inputs: minutes.
 prove-math *functions:
     cargo run --release --example prove_math -- {{functions}}
+
+# Each kernel beside what the processor could do at most: `just bench product`. SNELLEN_ISA forces an instruction set.
+bench *filter:
+    cargo bench --bench kernels -- {{filter}}
+
+# Snellen beside PyTorch, ONNX Runtime, candle, faer and matrixmultiply: parts and options are in `just bench-peers --help`.
+bench-peers *options:
+    python3 benches/peers/run.py {{options}}

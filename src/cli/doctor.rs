@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use snellen::data::store::State;
 use snellen::kernel::isa::Isa;
+use snellen::kernel::peak::{Peaks, peaks};
 use snellen::kernel::{ARITH, self_test};
 
 use super::{Context, Ending, Failure};
@@ -29,6 +30,7 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
         writeln!(out, "{:16} {word}{mark}", isa.to_string())?;
     }
     let _ = chosen.force();
+    writeln!(out, "peak of one core {}", peak_words(peaks(chosen)))?;
     let store = context.store()?;
     for manifest in store.catalogue().iter() {
         let status = store.status(&manifest.name, false)?;
@@ -51,4 +53,11 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
         }
     }
     Ok(if kept { Ending::Holds } else { Ending::Fails })
+}
+
+/// Peaks in 10^9 operations a second.
+fn peak_words(peaks: Peaks) -> String {
+    let units = [("f32", Some(peaks.f32)), ("f64", Some(peaks.f64)), ("int16", peaks.int16), ("int8", peaks.int8)];
+    let each = units.iter().filter_map(|(unit, peak)| Some(format!("{unit} {:.0}", (*peak)?)));
+    format!("{} 10^9 operations a second", each.collect::<Vec<_>>().join(", "))
 }

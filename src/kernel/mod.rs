@@ -1,14 +1,15 @@
 //! The arithmetic contract, version 1.
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
-//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations,
-//! [`select`] comparisons and maxima. [`isa`] chooses, at run time, for which
-//! instruction set their loops were compiled; the choice cannot change a result.
+//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima.
+//! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
+//! measures what the processor could do at most.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod isa;
 pub mod math;
+pub mod peak;
 pub mod product;
 pub mod random;
 pub mod reference;
