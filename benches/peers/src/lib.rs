@@ -9,6 +9,9 @@ use serde_json::Value;
 /// What a player says when it cannot go on.
 pub type Fault = Box<dyn std::error::Error>;
 
+/// Embeddings of texts taken in an order (`given` or `sorted`), row after row in the order given.
+pub type Embed<'a> = dyn FnMut(&str, &[String]) -> Result<Vec<f32>, Fault> + 'a;
+
 /// Answers until the input ends. `answer` gets a request's words; `memory` is answered here.
 ///
 /// # Errors
@@ -67,11 +70,7 @@ pub fn force(isa: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// What `embed` says, or a request that no encoder knows.
-pub fn encoder_answer(
-    words: &[&str],
-    texts: &[String],
-    embed: &mut dyn FnMut(&str, &[String]) -> Result<Vec<f32>, Fault>,
-) -> Result<Value, Fault> {
+pub fn encoder_answer(words: &[&str], texts: &[String], embed: &mut Embed<'_>) -> Result<Value, Fault> {
     match words {
         ["encode", order] => Ok(seconds(|| embed(order, texts).map(drop))?.into()),
         ["embeddings", order, file] => {
