@@ -12,7 +12,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use ndarray::{Array2, ArrayView2};
 use snellen::kernel::isa::Isa;
 use snellen::kernel::peak::{Peaks, peaks};
-use snellen::kernel::product::{Columns, Rows, product};
+use snellen::kernel::product::{Columns, Form, Rows, product};
 use snellen::kernel::random::Stream;
 use snellen::kernel::{math, rows, select};
 use snellen::retrieval::{dense, late};
@@ -94,15 +94,16 @@ fn against_peak(
 /// Exact products of rows that are put on their grids each time and columns that are packed once, as an encoder multiplies; and without the rows' part.
 fn products(criterion: &mut Criterion, peaks: &Peaks) {
     let mut group = criterion.benchmark_group("product");
+    let form = Form::active();
     for (m, k, n) in PRODUCTS {
         let (left, right) = (matrix(m, k, "left"), matrix(n, k, "right"));
-        let columns = Columns::of(right.view()).expect("finite");
-        let rows = Rows::of(left.view()).expect("finite");
-        let mut out = Array2::zeros((m, n));
+        let columns = Columns::of(right.view(), form).expect("finite");
+        let rows = Rows::of(left.view(), form).expect("finite");
+        let (mut again, mut out) = (Rows::new(form), Array2::zeros((m, n)));
         let operations = 2 * m * k * n;
         against_peak(&mut group, &format!("{m}x{k}x{n}"), operations, peaks, || {
-            let rows = Rows::of(black_box(left.view())).expect("finite");
-            product(&rows, &columns, out.view_mut());
+            again.fill(black_box(left.view())).expect("finite");
+            product(&again, &columns, out.view_mut());
         });
         against_peak(&mut group, &format!("{m}x{k}x{n}, rows ready"), operations, peaks, || {
             product(black_box(&rows), &columns, out.view_mut());
@@ -114,11 +115,14 @@ fn products(criterion: &mut Criterion, peaks: &Peaks) {
 /// Rows to their grids, and columns to their grids and panels.
 fn grids(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("grid");
+    let form = Form::active();
     for (rows, width) in [(512, 384), (512, 1536), (10, 384), (128, 32)] {
         let numbers = matrix(rows, width, "grid");
         group.throughput(Throughput::Elements((rows * width) as u64));
-        group.bench_function(format!("rows {rows}x{width}"), |b| b.iter(|| Rows::of(black_box(numbers.view()))));
-        group.bench_function(format!("columns {rows}x{width}"), |b| b.iter(|| Columns::of(black_box(numbers.view()))));
+        group.bench_function(format!("rows {rows}x{width}"), |b| b.iter(|| Rows::of(black_box(numbers.view()), form)));
+        group.bench_function(format!("columns {rows}x{width}"), |b| {
+            b.iter(|| Columns::of(black_box(numbers.view()), form))
+        });
     }
     group.finish();
 }

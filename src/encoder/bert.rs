@@ -13,7 +13,9 @@ use super::Config;
 use super::space::{HeadSpace, Space, Spaces};
 use super::weights::Weights;
 use crate::Result;
-use crate::kernel::product::{Activation, Columns, Epilogue, Rows, product, product_on_all_threads, product_then};
+use crate::kernel::product::{
+    Activation, Columns, Epilogue, Form, Rows, product, product_on_all_threads, product_then,
+};
 use crate::kernel::{NotFinite, rows};
 
 /// Heads of fewer products than this are not worth another thread.
@@ -28,6 +30,8 @@ pub(super) struct Bert {
     token_type: Vec<f32>,
     norm: LayerNorm,
     layers: Vec<Layer>,
+    /// In which form the weights are packed, and so everything that they are multiplied with.
+    form: Form,
     spaces: Spaces,
 }
 
@@ -73,13 +77,14 @@ impl Bert {
         let mut token_type = weights.read(&name("token_type_embeddings.weight"), &[config.types, h])?;
         token_type.truncate(h);
         let norm = LayerNorm::load(&weights, &name("LayerNorm"), &config)?;
+        let form = Form::active();
         // Collected in two steps, so that the first fault is reported whichever thread meets one first.
         let layers: Vec<_> = (0..config.layers)
             .into_par_iter()
-            .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config))
+            .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config, form))
             .collect();
         let layers = layers.into_iter().collect::<Result<_>>()?;
-        Ok(Self { config, weights, word, positions, token_type, norm, layers, spaces: Spaces::default() })
+        Ok(Self { config, weights, word, positions, token_type, norm, layers, form, spaces: Spaces::default() })
     }
 
     /// Refuses a word embedding of these ids that is not finite. All else was looked at when it was loaded.
@@ -113,7 +118,7 @@ impl Bert {
             let ranges = &ranges;
             move |e: NotFinite| Stopped { stage, text: ranges.iter().position(|r| r.contains(&e.row)).unwrap_or(0) }
         };
-        let mut space = self.spaces.take(&self.layers[0].attention.weight);
+        let mut space = self.spaces.take(self.form);
         self.embed(texts, space.states.sized(start, self.config.hidden));
         for (i, layer) in self.layers.iter().take(layer).enumerate() {
             layer.forward(&mut space, &ranges, &self.config, spread).map_err(of_row(format!("layer {i}")))?;
@@ -148,16 +153,16 @@ impl Bert {
 }
 
 impl Layer {
-    fn load(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
+    fn load(weights: &Weights, name: &str, config: &Config, form: Form) -> Result<Self> {
         let (h, f) = (config.hidden, config.intermediate);
         let part = |part: &str| format!("{name}.{part}");
         let self_attention = ["query", "key", "value"].map(|p| part(&format!("attention.self.{p}")));
         Ok(Self {
-            attention: Linear::load(weights, &self_attention, h, h)?,
-            attention_output: Linear::load(weights, &[part("attention.output.dense")], h, h)?,
+            attention: Linear::load(weights, &self_attention, h, h, form)?,
+            attention_output: Linear::load(weights, &[part("attention.output.dense")], h, h, form)?,
             attention_norm: LayerNorm::load(weights, &part("attention.output.LayerNorm"), config)?,
-            intermediate: Linear::load(weights, &[part("intermediate.dense")], f, h)?,
-            output: Linear::load(weights, &[part("output.dense")], h, f)?,
+            intermediate: Linear::load(weights, &[part("intermediate.dense")], f, h, form)?,
+            output: Linear::load(weights, &[part("output.dense")], h, f, form)?,
             output_norm: LayerNorm::load(weights, &part("output.LayerNorm"), config)?,
         })
     }
@@ -209,10 +214,10 @@ fn attend(
     let outputs = context.axis_chunks_iter_mut(Axis(1), width);
     let part = |head: usize, i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
     if spread && tokens * tokens * h > PARALLEL {
-        let like = &*space;
+        let form = space.form();
         let outputs: Vec<_> = outputs.collect();
         return outputs.into_par_iter().enumerate().try_for_each_init(
-            || HeadSpace::like(&like.columns),
+            || HeadSpace::new(form),
             |space, (head, out)| space.attend([part(head, 0), part(head, 1), part(head, 2)], out),
         );
     }
@@ -240,14 +245,14 @@ impl HeadSpace {
 
 impl Linear {
     /// Weights and biases of one or more layers side by side, each [rows, columns].
-    fn load(weights: &Weights, names: &[String], rows: usize, columns: usize) -> Result<Self> {
+    fn load(weights: &Weights, names: &[String], rows: usize, columns: usize, form: Form) -> Result<Self> {
         let (mut weight, mut bias) = (Vec::new(), Vec::new());
         for name in names {
             weight.extend(weights.read(&format!("{name}.weight"), &[rows, columns])?);
             bias.extend(weights.read(&format!("{name}.bias"), &[rows])?);
         }
         let weight = ArrayView2::from_shape((names.len() * rows, columns), &weight).expect("read with this shape");
-        Ok(Self { weight: Columns::of(weight).expect("every value read is finite"), bias })
+        Ok(Self { weight: Columns::of(weight, form).expect("every value read is finite"), bias })
     }
 
     /// activation(x·Wᵀ + b) + residual into `out`.

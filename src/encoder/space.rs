@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::ArrayViewMut2;
 
-use crate::kernel::product::{Columns, Rows};
+use crate::kernel::product::{Columns, Form, Rows};
 
 /// A matrix whose memory grows with the largest that it held.
 #[derive(Default)]
@@ -51,32 +51,37 @@ impl Buffer {
 }
 
 impl Space {
-    /// Empty, its operands in the form of `weight`.
-    fn like(weight: &Columns) -> Self {
+    /// Empty, its operands in this form.
+    fn new(form: Form) -> Self {
         Self {
             states: Buffer::default(),
             projected: Buffer::default(),
             context: Buffer::default(),
             attended: Buffer::default(),
             wide: Buffer::default(),
-            rows: Rows::like(weight),
-            head: HeadSpace::like(weight),
+            rows: Rows::new(form),
+            head: HeadSpace::new(form),
         }
     }
 }
 
 impl HeadSpace {
-    /// Empty, its operands in the form of `columns`.
-    pub(super) fn like(columns: &Columns) -> Self {
-        Self { scores: Buffer::default(), rows: Rows::like(columns), columns: Columns::like(columns) }
+    /// Empty, its operands in this form.
+    pub(super) fn new(form: Form) -> Self {
+        Self { scores: Buffer::default(), rows: Rows::new(form), columns: Columns::new(form) }
+    }
+
+    /// The form of its operands.
+    pub(super) fn form(&self) -> Form {
+        self.columns.form()
     }
 }
 
 impl Spaces {
-    /// One that is free, or a new one in the form of `weight`.
-    pub(super) fn take(&self, weight: &Columns) -> Space {
+    /// One that is free, or a new one in this form: always the same.
+    pub(super) fn take(&self, form: Form) -> Space {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        free.unwrap_or_else(|| Space::like(weight))
+        free.unwrap_or_else(|| Space::new(form))
     }
 
     /// Keeps a space for the next pass.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::product::{Columns, Rows, product};
+use super::product::{Columns, Form, Rows, product};
 use super::{reference, rows};
 
 /// Whether products and row operations, with the instruction set in use, have the reference's bits on awkward shapes.
@@ -26,7 +26,8 @@ fn product_agrees(m: usize, k: usize, n: usize) -> bool {
     let (a, b) = (numbers(m * k, 7919), numbers(n * k, 104_729));
     let Ok(expected) = reference::product(&a, &b, k) else { return false };
     let view = |matrix, rows| ArrayView2::from_shape((rows, k), matrix).expect("rows of k numbers");
-    let (Ok(a), Ok(b)) = (Rows::of(view(&a, m)), Columns::of(view(&b, n))) else { return false };
+    let form = Form::active();
+    let (Ok(a), Ok(b)) = (Rows::of(view(&a, m), form), Columns::of(view(&b, n), form)) else { return false };
     let mut out = Array2::zeros((m, n));
     product(&a, &b, out.view_mut());
     out.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits())

@@ -9,7 +9,7 @@ use super::Hit;
 use super::best::{Best, next_rows};
 use super::fault::RetrievalFault;
 use crate::Result;
-use crate::kernel::product::{Columns, MAX_TERMS, Rows, product};
+use crate::kernel::product::{Columns, Form, MAX_TERMS, Rows, product};
 
 /// Documents that are put on their grids together and scored while they are in the cache; whole tiles of every product kernel.
 const DOCUMENTS: usize = 192;
@@ -36,6 +36,8 @@ const QUERIES: usize = 64;
 /// ```
 pub struct Search {
     width: usize,
+    /// In which form queries and documents are packed.
+    form: Form,
     seen: usize,
     groups: Vec<Group>,
 }
@@ -56,14 +58,15 @@ impl Search {
         if width > MAX_TERMS {
             return Err(RetrievalFault::TooWide(width).into());
         }
+        let form = Form::active();
         let group = |rows: Range<usize>| {
-            let columns = Columns::of(queries.slice(s![rows.clone(), ..]))
+            let columns = Columns::of(queries.slice(s![rows.clone(), ..]), form)
                 .map_err(|e| RetrievalFault::Row { side: "query", row: rows.start + e.row })?;
             Ok(Group { best: Best::new(rows.len(), k), queries: columns })
         };
         let groups: Vec<Result<Group, RetrievalFault>> =
             pieces(queries.nrows(), QUERIES).into_par_iter().map(group).collect();
-        Ok(Self { width, seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
+        Ok(Self { width, form, seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
     }
 
     /// Searches the next documents of the corpus, `block` [n, d]. Their rows count on from those that were added before.
@@ -78,7 +81,7 @@ impl Search {
         let rows = next_rows(self.seen, block.nrows())?;
         let bad = pieces(block.nrows(), DOCUMENTS).into_par_iter().filter_map(|piece| {
             let first = rows.start + piece.start;
-            match Rows::of(block.slice(s![piece, ..])) {
+            match Rows::of(block.slice(s![piece, ..]), self.form) {
                 Ok(documents) => {
                     self.groups
                         .par_iter()

@@ -18,7 +18,7 @@ use super::best::{Best, next_rows};
 use super::fault::RetrievalFault;
 pub use super::ragged::Ragged;
 use crate::Result;
-use crate::kernel::product::{Columns, MAX_TERMS, Rows, product};
+use crate::kernel::product::{Columns, Form, MAX_TERMS, Rows, product};
 use crate::kernel::{rows, select};
 
 /// Passage tokens of a block of scores: whole tiles of every product kernel.
@@ -39,6 +39,8 @@ const QUERY_TOKENS: usize = 256;
 /// one, whatever the size of the corpus. How the corpus is cut into blocks cannot change a result.
 pub struct Search {
     width: usize,
+    /// In which form queries and passages are packed.
+    form: Form,
     seen: usize,
     groups: Vec<Group>,
 }
@@ -80,13 +82,14 @@ impl Search {
     /// A token that is not finite, or tokens wider than [`MAX_TERMS`].
     pub fn of(queries: Ragged<'_>, k: usize) -> Result<Self> {
         check_width(&queries)?;
+        let form = Form::active();
         let group = |texts: Range<usize>| {
             let best = Best::new(texts.len(), k);
-            Ok(Group { queries: Queries::of(&queries, texts)?, best })
+            Ok(Group { queries: Queries::of(&queries, texts, form)?, best })
         };
         let runs = queries.runs(QUERY_TOKENS, QUERY_TOKENS);
         let groups: Vec<Result<Group, RetrievalFault>> = runs.into_par_iter().map(group).collect();
-        Ok(Self { width: queries.width(), seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
+        Ok(Self { width: queries.width(), form, seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
     }
 
     /// Searches the next passages of the corpus. Their rows in a ranking count on from those that were added before.
@@ -102,7 +105,7 @@ impl Search {
             .into_par_iter()
             .filter_map(|run| {
                 let first = seen.start + run.start;
-                match Passages::of(&passages, run, seen.start) {
+                match Passages::of(&passages, run, seen.start, self.form) {
                     Ok(run) => self.score(&run, first).err(),
                     Err(fault) => Some(fault),
                 }
@@ -171,12 +174,13 @@ fn score_list(
     passages: &Ragged<'_>,
     list: &[usize],
 ) -> Result<Vec<f32>, RetrievalFault> {
-    let tokens = Queries::of(queries, query..query + 1)?;
+    let form = Form::active();
+    let tokens = Queries::of(queries, query..query + 1, form)?;
     let one = |room: &mut Room, passage: usize| {
         if passage >= passages.texts() {
             return Err(RetrievalFault::Candidate { query, passage, passages: passages.texts() });
         }
-        tokens.score(&Passages::of(passages, passage..passage + 1, 0)?, passage, room)?;
+        tokens.score(&Passages::of(passages, passage..passage + 1, 0, form)?, passage, room)?;
         Ok(room.scores[0])
     };
     let scores: Vec<Result<f32, RetrievalFault>> =
@@ -186,10 +190,10 @@ fn score_list(
 
 impl Passages {
     /// Puts some of `passages` on their grids; the first of all has row `seen` in the corpus.
-    fn of(passages: &Ragged<'_>, texts: Range<usize>, seen: usize) -> Result<Self, RetrievalFault> {
+    fn of(passages: &Ragged<'_>, texts: Range<usize>, seen: usize, form: Form) -> Result<Self, RetrievalFault> {
         let all = passages.rows(texts.clone());
         let block = |start: usize| {
-            Rows::of(passages.tokens(start..all.end.min(start + BLOCK))).map_err(|e| {
+            Rows::of(passages.tokens(start..all.end.min(start + BLOCK)), form).map_err(|e| {
                 let (text, token) = passages.place(start + e.row);
                 RetrievalFault::Token { side: "passage", text: seen + text, token }
             })
@@ -201,9 +205,9 @@ impl Passages {
 
 impl Queries {
     /// Puts some of `queries` on their grids.
-    fn of(queries: &Ragged<'_>, texts: Range<usize>) -> Result<Self, RetrievalFault> {
+    fn of(queries: &Ragged<'_>, texts: Range<usize>, form: Form) -> Result<Self, RetrievalFault> {
         let rows = queries.rows(texts.clone());
-        let tokens = Columns::of(queries.tokens(rows.clone())).map_err(|e| {
+        let tokens = Columns::of(queries.tokens(rows.clone()), form).map_err(|e| {
             let (text, token) = queries.place(rows.start + e.row);
             RetrievalFault::Token { side: "query", text, token }
         })?;

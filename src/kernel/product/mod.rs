@@ -39,9 +39,9 @@ const PANEL: usize = 16;
 /// Fewer multiplications than this are not worth another thread: about 30 µs.
 const SPLIT: usize = 1 << 20;
 
-/// In which form operands are packed.
+/// In which form operands are packed. Both operands of a product have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     /// Integers held in f64.
     Float,
     /// Two digits of 12 bits.
@@ -54,7 +54,8 @@ enum Form {
 
 impl Form {
     /// The fastest one for the instruction set in use.
-    fn active() -> Self {
+    #[must_use]
+    pub fn active() -> Self {
         match Isa::active() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if int16::present() => Self::Int16,
@@ -91,15 +92,10 @@ pub struct Columns {
     int8: Vec<int8::Line>,
 }
 
-impl Default for Rows {
-    fn default() -> Self {
-        Self::none(Form::active())
-    }
-}
-
 impl Rows {
-    /// No rows, in this form.
-    fn none(form: Form) -> Self {
+    /// No rows yet, in this form.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
         Self {
             form,
             k: 0,
@@ -112,12 +108,6 @@ impl Rows {
         }
     }
 
-    /// No rows yet, in the form of these columns.
-    #[must_use]
-    pub fn like(columns: &Columns) -> Self {
-        Self::none(columns.form)
-    }
-
     /// Puts every row of `matrix` [m, k] on a grid of its own.
     ///
     /// # Errors
@@ -125,8 +115,8 @@ impl Rows {
     ///
     /// # Panics
     /// A row longer than [`MAX_TERMS`].
-    pub fn of(matrix: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
-        let mut rows = Self::default();
+    pub fn of(matrix: ArrayView2<'_, f32>, form: Form) -> Result<Self, NotFinite> {
+        let mut rows = Self::new(form);
         rows.fill(matrix)?;
         Ok(rows)
     }
@@ -159,7 +149,7 @@ impl Rows {
     /// Some of the rows, as an operand of their own.
     #[must_use]
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
-        let mut some = Self::none(self.form);
+        let mut some = Self::new(self.form);
         some.k = self.k;
         match self.form {
             Form::Float => some.float.extend_from_slice(&self.float[rows.start * self.k..rows.end * self.k]),
@@ -176,15 +166,10 @@ impl Rows {
     }
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        Self::none(Form::active())
-    }
-}
-
 impl Columns {
-    /// No columns, in this form.
-    fn none(form: Form) -> Self {
+    /// No columns yet, in this form.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
         Self {
             form,
             k: 0,
@@ -197,12 +182,6 @@ impl Columns {
         }
     }
 
-    /// No columns yet, in the form of these.
-    #[must_use]
-    pub fn like(columns: &Self) -> Self {
-        Self::none(columns.form)
-    }
-
     /// Puts every row of `transposed` [n, k], a column of the right operand each, on a grid of its own, and packs them.
     ///
     /// # Errors
@@ -210,8 +189,8 @@ impl Columns {
     ///
     /// # Panics
     /// A row longer than [`MAX_TERMS`].
-    pub fn of(transposed: ArrayView2<'_, f32>) -> Result<Self, NotFinite> {
-        let mut columns = Self::default();
+    pub fn of(transposed: ArrayView2<'_, f32>, form: Form) -> Result<Self, NotFinite> {
+        let mut columns = Self::new(form);
         columns.fill(transposed)?;
         Ok(columns)
     }
@@ -235,6 +214,12 @@ impl Columns {
         }
     }
 
+    /// The form in which they are packed.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// How many columns there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -250,8 +235,7 @@ fn checked(k: usize) -> usize {
 /// The exact product of `a` [m, k] and `b` [k, n] into `out` [m, n]: [`super::reference::product`].
 ///
 /// # Panics
-/// Shapes that do not fit each other, rows of `out` that do not lie contiguously, operands that were packed under different instruction
-/// sets.
+/// Shapes that do not fit each other, rows of `out` that do not lie contiguously, operands in different forms.
 pub fn product(a: &Rows, b: &Columns, out: ArrayViewMut2<'_, f32>) {
     product_then(a, b, &Epilogue::default(), out);
 }
@@ -284,7 +268,7 @@ fn halves(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: 
 
 fn checked_out<'a>(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'a, f32>) -> Out<'a> {
     assert_eq!((a.k, a.count(), b.count()), (b.k, out.nrows(), out.ncols()), "shapes of a product");
-    assert_eq!(a.form, b.form, "both operands of a product are packed under one instruction set");
+    assert_eq!(a.form, b.form, "both operands of a product have one form");
     epilogue.check(a.count(), b.count());
     Out::new(out)
 }

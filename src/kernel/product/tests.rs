@@ -40,13 +40,13 @@ fn everywhere(check: impl Fn(Form, &str)) {
 }
 
 fn rows(form: Form, matrix: ArrayView2<'_, f32>) -> Rows {
-    let mut rows = Rows::none(form);
+    let mut rows = Rows::new(form);
     rows.fill(matrix).unwrap();
     rows
 }
 
 fn columns(form: Form, transposed: ArrayView2<'_, f32>) -> Columns {
-    let mut columns = Columns::none(form);
+    let mut columns = Columns::new(form);
     columns.fill(transposed).unwrap();
     columns
 }
@@ -211,8 +211,8 @@ fn a_value_that_is_not_finite_is_named_by_its_row() {
     matrix[[18, 2]] = f32::NAN;
     everywhere(|form, name| {
         let turned = matrix.t().as_standard_layout().into_owned();
-        assert_eq!(Rows::none(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
-        assert_eq!(Columns::none(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
-        assert_eq!(Columns::none(form).fill(turned.t()), Err(NotFinite { row: 17 }), "{name}");
+        assert_eq!(Rows::new(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
+        assert_eq!(Columns::new(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
+        assert_eq!(Columns::new(form).fill(turned.t()), Err(NotFinite { row: 17 }), "{name}");
     });
 }

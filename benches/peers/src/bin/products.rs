@@ -7,7 +7,7 @@ use peers::{Fault, seconds, serve};
 use serde_json::{Value, json};
 use snellen::kernel::isa::Isa;
 use snellen::kernel::peak::peaks;
-use snellen::kernel::product::{Columns, Rows, product};
+use snellen::kernel::product::{Columns, Form, Rows, product};
 use snellen::kernel::random::Stream;
 
 fn main() -> Result<(), Fault> {
@@ -32,12 +32,12 @@ fn time(library: &str, m: usize, k: usize, n: usize) -> Result<Value, Fault> {
     let mut out = vec![0.0f32; m * n];
     let mut out64 = vec![0.0f64; m * n];
     let view = ArrayView2::from_shape((m, k), &a)?;
-    let columns = Columns::of(ArrayView2::from_shape((n, k), &b)?)?;
-    let mut exact = Array2::zeros((m, n));
+    let columns = Columns::of(ArrayView2::from_shape((n, k), &b)?, Form::active())?;
+    let (mut rows, mut exact) = (Rows::new(Form::active()), Array2::zeros((m, n)));
     let (row_of_k, row_of_n) = (isize::try_from(k)?, isize::try_from(n)?);
     let mut run: Box<dyn FnMut()> = match library {
         "snellen" => Box::new(move || {
-            let rows = Rows::of(view).expect("finite");
+            rows.fill(view).expect("finite");
             product(&rows, &columns, exact.view_mut());
         }),
         // SAFETY (both): the strides describe matrices of m·k, k·n and m·n numbers, which the vectors hold.
