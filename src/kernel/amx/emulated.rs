@@ -85,7 +85,7 @@ impl Tiles for Emulated {
     unsafe fn dot<const SUM: u8, const LEFT: u8, const RIGHT: u8>(&mut self) {
         let (sum, left, right) = (self.configured(SUM), self.configured(LEFT), self.configured(RIGHT));
         assert!(sum != left && left != right && sum != right, "#UD: one tile twice");
-        assert!([sum, left, right].iter().all(|tile| self.row_bytes[*tile] % 4 == 0), "#UD: bytes of a row");
+        assert!([sum, left, right].iter().all(|tile| self.row_bytes[*tile].is_multiple_of(4)), "#UD: bytes of a row");
         assert_eq!(self.rows[sum], self.rows[left], "#UD: rows of sums and left operand");
         assert_eq!(self.row_bytes[left] / 4, self.rows[right], "#UD: terms of both operands");
         assert_eq!(self.row_bytes[sum], self.row_bytes[right], "#UD: columns of sums and right operand");

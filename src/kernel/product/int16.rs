@@ -82,12 +82,12 @@ pub(super) fn pack_columns(
     let (n, k) = transposed.dim();
     let size = panel_lines(k);
     lines.resize(n.div_ceil(PANEL) * size, ZERO);
-    // SAFETY (of the calls below): this form is only chosen where the processor has these instructions.
     if k > 1 && transposed.strides()[0] == 1 {
         for (i, panel) in transposed.axis_chunks_iter(Axis(0), PANEL).enumerate() {
             let lines = &mut lines[i * size..][..size];
-            unsafe { pack_panel_of_terms(&panel, exponents, lines) }
-                .map_err(|e| NotFinite { row: i * PANEL + e.row })?;
+            // SAFETY: this form is only chosen where the processor has these instructions.
+            let packed = unsafe { pack_panel_of_terms(&panel, exponents, lines) };
+            packed.map_err(|e| NotFinite { row: i * PANEL + e.row })?;
         }
         return Ok(());
     }
@@ -97,6 +97,7 @@ pub(super) fn pack_columns(
         if i % PANEL == 0 && n - i < PANEL {
             panel.fill(ZERO);
         }
+        // SAFETY: as above.
         let e = unsafe { pack_column(contiguous(&row, &mut copy), panel, i % PANEL) };
         exponents.push(e.ok_or(NotFinite { row: i })?);
     }
