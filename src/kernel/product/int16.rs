@@ -254,19 +254,21 @@ fn groups(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: 
         let tiles = rows.len().div_ceil(TILE);
         for panel in range.clone() {
             let lines = &b.int16[panel * size..][..size];
+            let next = b.int16.get((panel + 1) * size..).unwrap_or_default();
             for tile in 0..tiles {
                 let part = |i: usize| rows.start + rows.len() * i / tiles;
                 let rows = part(tile)..part(tile + 1);
                 let at = At { panel, first: rows.start };
+                let ahead = Ahead::of(tile, tiles, lines, next);
                 match rows.len() {
-                    1 => one_tile::<1>(a, b, lines, at, epilogue, out),
-                    2 => one_tile::<2>(a, b, lines, at, epilogue, out),
-                    3 => one_tile::<3>(a, b, lines, at, epilogue, out),
-                    4 => one_tile::<4>(a, b, lines, at, epilogue, out),
-                    5 => one_tile::<5>(a, b, lines, at, epilogue, out),
-                    6 => one_tile::<6>(a, b, lines, at, epilogue, out),
-                    7 => one_tile::<7>(a, b, lines, at, epilogue, out),
-                    _ => one_tile::<8>(a, b, lines, at, epilogue, out),
+                    1 => one_tile::<1>(a, b, lines, at, ahead, epilogue, out),
+                    2 => one_tile::<2>(a, b, lines, at, ahead, epilogue, out),
+                    3 => one_tile::<3>(a, b, lines, at, ahead, epilogue, out),
+                    4 => one_tile::<4>(a, b, lines, at, ahead, epilogue, out),
+                    5 => one_tile::<5>(a, b, lines, at, ahead, epilogue, out),
+                    6 => one_tile::<6>(a, b, lines, at, ahead, epilogue, out),
+                    7 => one_tile::<7>(a, b, lines, at, ahead, epilogue, out),
+                    _ => one_tile::<8>(a, b, lines, at, ahead, epilogue, out),
                 }
             }
         }
@@ -280,14 +282,51 @@ struct At {
     first: usize,
 }
 
+/// What a tile fetches from memory for the next panel while it computes, a line of each for every two terms. A sentence has few tiles, and its
+/// weights come from far: without this the first tile of a panel waits for memory and the others leave it idle.
+#[derive(Clone, Copy)]
+struct Ahead([*const Line; 2]);
+
+impl Ahead {
+    /// The only tile fetches both halves of the next panel, the first and second of several one each; all else points to what is near already.
+    fn of(tile: usize, tiles: usize, panel: &[Line], next: &[Line]) -> Self {
+        let halves = next.split_at(next.len().min(panel.len() / 2));
+        let (near, first, second) = (panel.as_ptr(), halves.0.as_ptr(), halves.1.as_ptr());
+        Self(match tile {
+            _ if next.is_empty() => [near, near],
+            0 if tiles == 1 => [first, second],
+            0 => [first, near],
+            1 => [second, near],
+            _ => [near, near],
+        })
+    }
+
+    /// Fetches the lines of term pair `i`.
+    #[inline(always)]
+    fn fetch(self, i: usize) {
+        for line in self.0 {
+            // SAFETY: prefetching touches no memory that a program could see, wherever the address is.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.wrapping_add(i).cast()) };
+        }
+    }
+}
+
 /// `R` rows times one panel.
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw,avx512vnni")]
-fn one_tile<const R: usize>(a: &Rows, b: &Columns, panel: &[Line], at: At, epilogue: &Epilogue<'_>, out: &Out<'_>) {
+fn one_tile<const R: usize>(
+    a: &Rows,
+    b: &Columns,
+    panel: &[Line],
+    at: At,
+    ahead: Ahead,
+    epilogue: &Epilogue<'_>,
+    out: &Out<'_>,
+) {
     let stride = row_lines(a.k);
     let rows = &a.int16[at.first * stride..][..R * stride];
     let mut totals = [[_mm512_setzero_si512(); 2]; R];
     for (i, panel) in panel.chunks(BLOCK * CHUNK * 2).enumerate() {
-        let sums = block::<R>(rows, stride, i * BLOCK, panel);
+        let sums = block::<R>(rows, stride, i * BLOCK, panel, ahead);
         for (total, sums) in totals.iter_mut().zip(&sums) {
             let [low, high] = joined(sums);
             total[0] = _mm512_add_epi64(total[0], low);
@@ -324,7 +363,13 @@ fn finish(tile: &mut [[f32; PANEL]], row: usize, column: usize, epilogue: &Epilo
 // Plain loops: the closures of `array::from_fn` and `map` are not compiled for these instructions.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn block<const R: usize>(rows: &[Line], stride: usize, first: usize, panel: &[Line]) -> [[__m512i; 3]; R] {
+fn block<const R: usize>(
+    rows: &[Line],
+    stride: usize,
+    first: usize,
+    panel: &[Line],
+    ahead: Ahead,
+) -> [[__m512i; 3]; R] {
     let mut sums = [[_mm512_setzero_si512(); 3]; R];
     for (i, chunk) in panel.chunks(CHUNK * 2).enumerate() {
         let mut digits = [&[ZERO; 3]; R];
@@ -334,6 +379,7 @@ fn block<const R: usize>(rows: &[Line], stride: usize, first: usize, panel: &[Li
         for (p, pair) in chunk.as_chunks::<2>().0.iter().enumerate() {
             let (h, l) = (load(&pair[0]), load(&pair[1]));
             let both = _mm512_add_epi16(h, l);
+            ahead.fetch((first + i) * CHUNK + p);
             for (sums, row) in sums.iter_mut().zip(&digits) {
                 let [high, low, sum] = [row[0].0[p % CHUNK], row[1].0[p % CHUNK], row[2].0[p % CHUNK]];
                 sums[0] = _mm512_dpwssd_epi32(sums[0], _mm512_set1_epi32(high), h);

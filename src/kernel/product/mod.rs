@@ -36,8 +36,8 @@ pub const MAX_TERMS: usize = 132_104;
 /// Columns of a panel, the unit in which right operands are packed.
 const PANEL: usize = 16;
 
-/// Fewer multiplications than this are not worth another thread: about 30 µs.
-const SPLIT: usize = 1 << 20;
+/// Fewer multiplications than this are not worth another thread: about 7 µs.
+const SPLIT: usize = 1 << 18;
 
 /// In which form operands are packed. Both operands of a product have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

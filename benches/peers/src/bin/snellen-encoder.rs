@@ -12,7 +12,7 @@ fn main() -> Result<(), Fault> {
     let model = Model::open(folder.as_str(), Folder::Disk(folder.into()))?;
     let recipe = model.recipe();
     // Whatever order is asked for, the texts are taken as they come: that is how the program does it.
-    let how = How { recipe: &recipe, batching: Batching::default(), done: &|_| {} };
+    let how = How { recipe: &recipe, batching: Batching::default(), first: 0, done: &|_| {} };
     let texts = read_texts(texts)?;
     let mut embed = |_: &str, texts: &[String]| {
         let tokens = model.tokenize(&recipe.prefix, texts)?;
