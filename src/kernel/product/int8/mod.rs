@@ -19,7 +19,7 @@ use std::ops::Range;
 use super::epilogue::{Epilogue, Out};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::amx::{Amx, Config, HEIGHT, LEFT, RIGHT, RIGHT_TOO, Tiles, WIDTH};
-use crate::kernel::isa::compiled_for_each_isa;
+use crate::kernel::isa::{Isa, compiled_for_each_isa};
 use crate::kernel::reference::power_of_two;
 use pack::{DIGITS, height, panel_lines, tile_lines};
 pub(super) use pack::{Line, pack_columns, pack_rows, slice};
@@ -41,7 +41,9 @@ pub(super) fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'
         // SAFETY: the emulation has no requirements.
         return unsafe { groups(emulated, a, b, epilogue, out, range) };
     }
-    // SAFETY: this form is only chosen where AMX can be used.
+    // Anybody can name the form of an operand.
+    assert!(Isa::Amx.present(), "operands in AMX's form where it cannot be used");
+    // SAFETY: AMX can be used.
     unsafe { groups(&mut Amx, a, b, epilogue, out, range) }
 }
 
