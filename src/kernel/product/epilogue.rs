@@ -51,7 +51,7 @@ impl Epilogue<'_> {
         assert!(self.bias.is_none_or(|bias| bias.len() == n), "a bias has a number for every column");
         let Some(residual) = &self.residual else { return };
         assert_eq!(residual.dim(), (m, n), "shape of a residual");
-        assert!(n < 2 || residual.strides()[1] == 1, "rows of a residual lie contiguously");
+        assert!(m == 0 || n < 2 || residual.strides()[1] == 1, "rows of a residual lie contiguously");
         assert!(m < 2 || residual.strides()[0] >= 0, "rows of a residual ascend");
     }
 }
@@ -59,7 +59,7 @@ impl Epilogue<'_> {
 impl<'a> Out<'a> {
     pub(super) fn new(mut out: ArrayViewMut2<'a, f32>) -> Self {
         let (rows, columns) = out.dim();
-        assert!(columns < 2 || out.strides()[1] == 1, "rows of a product's output lie contiguously");
+        assert!(rows == 0 || columns < 2 || out.strides()[1] == 1, "rows of a product's output lie contiguously");
         let stride = if rows < 2 { columns } else { usize::try_from(out.strides()[0]).expect("rows ascend") };
         Self { first: out.as_mut_ptr(), stride, columns, lifetime: PhantomData }
     }

@@ -39,9 +39,13 @@ const PANEL: usize = 16;
 /// Fewer multiplications than this are not worth another thread: about 7 µs.
 const SPLIT: usize = 1 << 18;
 
-/// In which form operands are packed. Both operands of a product have the same.
+/// In which form operands are packed: one that this processor can use. Both operands of a product have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub struct Form(Kind);
+
+/// The forms. Private, so that none is asked for where its instructions are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
     /// Integers held in f64.
     Float,
     /// Two digits of 12 bits.
@@ -56,13 +60,13 @@ impl Form {
     /// The fastest one for the instruction set in use.
     #[must_use]
     pub fn active() -> Self {
-        match Isa::active() {
+        Self(match Isa::active() {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 if int16::present() => Self::Int16,
+            Isa::Avx512 if int16::present() => Kind::Int16,
             #[cfg(target_arch = "x86_64")]
-            Isa::Amx => Self::Int8,
-            _ => Self::Float,
-        }
+            Isa::Amx => Kind::Int8,
+            _ => Kind::Float,
+        })
     }
 }
 
@@ -131,12 +135,12 @@ impl Rows {
     pub fn fill(&mut self, matrix: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
         self.k = checked(matrix.ncols());
         self.exponents.clear();
-        match self.form {
-            Form::Float => float::pack_rows(matrix, &mut self.exponents, &mut self.float),
+        match self.form.0 {
+            Kind::Float => float::pack_rows(matrix, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
-            Form::Int16 => int16::pack_rows(matrix, &mut self.exponents, &mut self.int16),
+            Kind::Int16 => int16::pack_rows(matrix, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
-            Form::Int8 => int8::pack_rows(matrix, &mut self.exponents, &mut self.int8),
+            Kind::Int8 => int8::pack_rows(matrix, &mut self.exponents, &mut self.int8),
         }
     }
 
@@ -151,15 +155,15 @@ impl Rows {
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
         let mut some = Self::new(self.form);
         some.k = self.k;
-        match self.form {
-            Form::Float => some.float.extend_from_slice(&self.float[rows.start * self.k..rows.end * self.k]),
+        match self.form.0 {
+            Kind::Float => some.float.extend_from_slice(&self.float[rows.start * self.k..rows.end * self.k]),
             #[cfg(target_arch = "x86_64")]
-            Form::Int16 => {
+            Kind::Int16 => {
                 let stride = int16::row_lines(self.k);
                 some.int16.extend_from_slice(&self.int16[rows.start * stride..rows.end * stride]);
             }
             #[cfg(target_arch = "x86_64")]
-            Form::Int8 => some.int8 = int8::slice(&self.int8, self.count(), self.k, rows.clone()),
+            Kind::Int8 => some.int8 = int8::slice(&self.int8, self.count(), self.k, rows.clone()),
         }
         some.exponents.extend_from_slice(&self.exponents[rows]);
         some
@@ -205,12 +209,12 @@ impl Columns {
     pub fn fill(&mut self, transposed: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
         self.k = checked(transposed.ncols());
         self.exponents.clear();
-        match self.form {
-            Form::Float => float::pack_columns(transposed, &mut self.exponents, &mut self.float),
+        match self.form.0 {
+            Kind::Float => float::pack_columns(transposed, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
-            Form::Int16 => int16::pack_columns(transposed, &mut self.exponents, &mut self.int16),
+            Kind::Int16 => int16::pack_columns(transposed, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
-            Form::Int8 => int8::pack_columns(transposed, &mut self.exponents, &mut self.int8),
+            Kind::Int8 => int8::pack_columns(transposed, &mut self.exponents, &mut self.int8),
         }
     }
 
@@ -275,11 +279,11 @@ fn checked_out<'a>(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayVie
 
 /// The outputs of some panels.
 fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: std::ops::Range<usize>) {
-    match a.form {
-        Form::Float => float::panels(a, b, epilogue, out, range),
+    match a.form.0 {
+        Kind::Float => float::panels(a, b, epilogue, out, range),
         #[cfg(target_arch = "x86_64")]
-        Form::Int16 => int16::panels(a, b, epilogue, out, range),
+        Kind::Int16 => int16::panels(a, b, epilogue, out, range),
         #[cfg(target_arch = "x86_64")]
-        Form::Int8 => int8::panels(a, b, epilogue, out, range),
+        Kind::Int8 => int8::panels(a, b, epilogue, out, range),
     }
 }

@@ -27,13 +27,13 @@ fn awkward(len: usize, seed: u64) -> Vec<f32> {
 fn everywhere(check: impl Fn(Form, &str)) {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
         assert!(isa.force());
-        check(Form::Float, &format!("{isa}, f64"));
-        if Form::active() != Form::Float {
+        check(Form(Kind::Float), &format!("{isa}, f64"));
+        if Form::active() != Form(Kind::Float) {
             check(Form::active(), &format!("{isa}, {:?}", Form::active()));
         }
         #[cfg(target_arch = "x86_64")]
-        if Form::active() != Form::Int8 {
-            check(Form::Int8, &format!("{isa}, emulated tiles"));
+        if Form::active() != Form(Kind::Int8) {
+            check(Form(Kind::Int8), &format!("{isa}, emulated tiles"));
         }
     }
     assert!(Isa::best().force());
@@ -214,5 +214,15 @@ fn a_value_that_is_not_finite_is_named_by_its_row() {
         assert_eq!(Rows::new(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
         assert_eq!(Columns::new(form).fill(matrix.view()), Err(NotFinite { row: 17 }), "{name}");
         assert_eq!(Columns::new(form).fill(turned.t()), Err(NotFinite { row: 17 }), "{name}");
+    });
+}
+
+#[test]
+fn a_product_without_rows_is_empty() {
+    everywhere(|form, name| {
+        let b = columns(form, view(&[1.0; 60], 20));
+        let mut out = Array2::zeros((0, 3));
+        product(&rows(form, Array2::zeros((0, 20)).view()), &b, out.view_mut());
+        assert_eq!(out.dim(), (0, 3), "{name}");
     });
 }

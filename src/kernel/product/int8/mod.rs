@@ -19,7 +19,7 @@ use std::ops::Range;
 use super::epilogue::{Epilogue, Out};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::amx::{Amx, Config, HEIGHT, LEFT, RIGHT, RIGHT_TOO, Tiles, WIDTH};
-use crate::kernel::isa::{Isa, compiled_for_each_isa};
+use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::reference::power_of_two;
 use pack::{DIGITS, height, panel_lines, tile_lines};
 pub(super) use pack::{Line, pack_columns, pack_rows, slice};
@@ -36,14 +36,12 @@ const STEP: usize = 4;
 /// The outputs of some panels.
 pub(super) fn panels(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: Range<usize>) {
     #[cfg(test)]
-    if super::Form::active() != super::Form::Int8 {
+    if !crate::kernel::isa::Isa::Amx.present() {
         let emulated = &mut crate::kernel::amx::emulated::Emulated::default();
         // SAFETY: the emulation has no requirements.
         return unsafe { groups(emulated, a, b, epilogue, out, range) };
     }
-    // Anybody can name the form of an operand.
-    assert!(Isa::Amx.present(), "operands in AMX's form where it cannot be used");
-    // SAFETY: AMX can be used.
+    // SAFETY: this form is only chosen where AMX can be used.
     unsafe { groups(&mut Amx, a, b, epilogue, out, range) }
 }
 
