@@ -6,9 +6,9 @@
 //!
 //! | form | unit | file |
 //! |---|---|---|
-//! | integers held in f64, blocks of 128 terms | any: SSE2, AVX2, AVX-512, NEON | [`mod@float`] |
-//! | two digits of 12 bits, three products | AVX-512 VNNI (`vpdpwssd`) | [`mod@int16`] |
-//! | three digits of 8 bits, nine products | AMX (`tdpbssd`) | [`mod@int8`] |
+//! | integers held in f64, blocks of 128 terms | any: SSE2, AVX2, AVX-512, NEON | `float` |
+//! | two digits of 12 bits, three products | AVX-512 VNNI (`vpdpwssd`) | `int16` |
+//! | three digits of 8 bits, nine products | AMX (`tdpbssd`) | `int8` |
 //!
 //! Operands carry their form with them: what was packed for one instruction set stays usable when another is forced.
 
