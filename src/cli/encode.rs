@@ -78,8 +78,10 @@ fn encode(
     let cache = context.embeddings(args.encoding.no_cache);
     let mut tokens = Tokens { ids: Vec::new(), offsets: vec![0] };
     let mut spool = Spool::beside(&args.output)?;
-    for (i, part) in texts.chunks(PART).enumerate() {
-        let how = How { recipe: &recipe, batching: args.encoding.batching(), first: i * PART, done };
+    // Of no texts there is one part too, so that what cannot be done is refused.
+    for first in (0..texts.len().max(1)).step_by(PART) {
+        let part = &texts[first..texts.len().min(first + PART)];
+        let how = How { recipe: &recipe, batching: args.encoding.batching(), first, done };
         let values = if args.tokens {
             model.load(recipe.layer)?;
             let part = model.tokenize_for(&how, part)?;

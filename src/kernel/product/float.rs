@@ -10,7 +10,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::{ROUND, contiguous, exponent_of};
+use super::grid::{ROUND, each_row, exponent_of};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::NotFinite;
 use crate::kernel::isa::{Isa, compiled_for_each_isa};
@@ -62,12 +62,12 @@ fn each_grid(
     exponents: &mut Vec<i32>,
     mut take: impl FnMut(usize, &[f64]),
 ) -> Result<(), NotFinite> {
-    let (mut copy, mut q) = (Vec::new(), vec![0.0; matrix.ncols()]);
-    for (i, row) in matrix.rows().into_iter().enumerate() {
-        exponents.push(grid_row(contiguous(&row, &mut copy), &mut q).ok_or(NotFinite { row: i })?);
+    let mut q = vec![0.0; matrix.ncols()];
+    each_row(matrix, exponents, |i, row| {
+        let e = grid_row(row, &mut q)?;
         take(i, &q);
-    }
-    Ok(())
+        Some(e)
+    })
 }
 
 compiled_for_each_isa! {

@@ -1,14 +1,29 @@
 //! Where a row's 24-bit grid lies, and how numbers are put on it.
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayView2};
 
+use crate::kernel::NotFinite;
 use crate::kernel::reference::{GRID_MAX, power_of_two};
 
 /// 1.5·2^52: adding it to an |x| < 2^51 rounds that to an integer, ties to even, with an addition that every processor has.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 
+/// Gives every row of `matrix` to `pack` as a slice and keeps the e that it returns.
+pub(super) fn each_row(
+    matrix: ArrayView2<'_, f32>,
+    exponents: &mut Vec<i32>,
+    mut pack: impl FnMut(usize, &[f32]) -> Option<i32>,
+) -> Result<(), NotFinite> {
+    let mut copy = Vec::new();
+    for (i, row) in matrix.rows().into_iter().enumerate() {
+        let e = pack(i, contiguous(&row, &mut copy));
+        exponents.push(e.ok_or(NotFinite { row: i })?);
+    }
+    Ok(())
+}
+
 /// A row as it lies, or a copy of it where it lies scattered.
-pub(super) fn contiguous<'a>(row: &'a ArrayView1<'_, f32>, copy: &'a mut Vec<f32>) -> &'a [f32] {
+fn contiguous<'a>(row: &'a ArrayView1<'_, f32>, copy: &'a mut Vec<f32>) -> &'a [f32] {
     match row.as_slice() {
         Some(row) => row,
         None => {

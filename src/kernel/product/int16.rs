@@ -16,7 +16,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis};
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::{contiguous, exponent, exponent_of};
+use super::grid::{each_row, exponent, exponent_of};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::NotFinite;
 
@@ -45,7 +45,7 @@ pub(super) fn present() -> bool {
 }
 
 /// Lines of a row of k terms: for every 32 terms one of h, one of l, one of h + l.
-pub(super) fn row_lines(k: usize) -> usize {
+fn row_lines(k: usize) -> usize {
     k.div_ceil(2 * CHUNK) * 3
 }
 
@@ -63,14 +63,10 @@ pub(super) fn pack_rows(
     let (m, k) = matrix.dim();
     let stride = row_lines(k);
     lines.resize(m * stride, ZERO);
-    let mut copy = Vec::new();
-    for (i, row) in matrix.rows().into_iter().enumerate() {
-        let row = contiguous(&row, &mut copy);
+    each_row(matrix, exponents, |i, row| {
         // SAFETY: this form is only chosen where the processor has these instructions.
-        let e = unsafe { pack_row(row, &mut lines[i * stride..][..stride]) };
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
+        unsafe { pack_row(row, &mut lines[i * stride..][..stride]) }
+    })
 }
 
 /// Packs columns, given as the rows of `transposed`.
@@ -91,17 +87,14 @@ pub(super) fn pack_columns(
         }
         return Ok(());
     }
-    let mut copy = Vec::new();
-    for (i, row) in transposed.rows().into_iter().enumerate() {
+    each_row(transposed, exponents, |i, row| {
         let panel = &mut lines[i / PANEL * size..][..size];
         if i % PANEL == 0 && n - i < PANEL {
             panel.fill(ZERO);
         }
         // SAFETY: as above.
-        let e = unsafe { pack_column(contiguous(&row, &mut copy), panel, i % PANEL) };
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
+        unsafe { pack_column(row, panel, i % PANEL) }
+    })
 }
 
 /// The digits h and l of 16 numbers on the grids whose −e are given.

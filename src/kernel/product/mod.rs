@@ -149,25 +149,6 @@ impl Rows {
     pub fn count(&self) -> usize {
         self.exponents.len()
     }
-
-    /// Some of the rows, as an operand of their own.
-    #[must_use]
-    pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
-        let mut some = Self::new(self.form);
-        some.k = self.k;
-        match self.form.0 {
-            Kind::Float => some.float.extend_from_slice(&self.float[rows.start * self.k..rows.end * self.k]),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Int16 => {
-                let stride = int16::row_lines(self.k);
-                some.int16.extend_from_slice(&self.int16[rows.start * stride..rows.end * stride]);
-            }
-            #[cfg(target_arch = "x86_64")]
-            Kind::Int8 => some.int8 = int8::slice(&self.int8, self.count(), self.k, rows.clone()),
-        }
-        some.exponents.extend_from_slice(&self.exponents[rows]);
-        some
-    }
 }
 
 impl Columns {

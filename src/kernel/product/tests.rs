@@ -168,7 +168,7 @@ fn memory_that_held_another_operand_leaves_no_trace() {
 }
 
 #[test]
-fn threads_and_slices_do_not_change_a_product() {
+fn threads_do_not_change_a_product() {
     let (m, k, n) = (70, 200, 300);
     let (a, b) = (awkward(m * k, 11), awkward(n * k, 12));
     everywhere(|form, name| {
@@ -177,9 +177,6 @@ fn threads_and_slices_do_not_change_a_product() {
         product(&a, &b, one.view_mut());
         product_on_all_threads(&a, &b, &Epilogue::default(), all.view_mut());
         assert_bits(&all, one.as_slice().unwrap(), name);
-        let mut part = Array2::zeros((9, n));
-        product(&a.slice(30..39), &b, part.view_mut());
-        assert_bits(&part, one.slice(s![30..39, ..]).as_slice().unwrap(), name);
     });
 }
 

@@ -22,7 +22,7 @@ use crate::kernel::amx::{Amx, Config, HEIGHT, LEFT, RIGHT, RIGHT_TOO, Tiles, WID
 use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::reference::power_of_two;
 use pack::{DIGITS, height, panel_lines, tile_lines};
-pub(super) use pack::{Line, pack_columns, pack_rows, slice};
+pub(super) use pack::{Line, pack_columns, pack_rows};
 
 /// Chunks of 64 terms whose sums fit 32 bits.
 const BLOCK: usize = 512;

@@ -1,14 +1,12 @@
 //! Cutting numbers into digits, in the order in which tiles are loaded.
 
-use std::ops::Range;
-
 use ndarray::{ArrayView2, Axis};
 
 use crate::kernel::NotFinite;
 use crate::kernel::amx::{HEIGHT, WIDTH};
 use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::product::PANEL;
-use crate::kernel::product::grid::{ROUND, contiguous, exponent, exponent_of};
+use crate::kernel::product::grid::{ROUND, each_row, exponent, exponent_of};
 use crate::kernel::reference::power_of_two;
 
 /// A row of a tile, in 32-bit lanes of four digits: 64 terms of a row, or four terms of 16 columns.
@@ -55,25 +53,10 @@ pub(in crate::kernel::product) fn pack_rows(
 ) -> Result<(), NotFinite> {
     let (m, k) = matrix.dim();
     lines.resize(row_lines(m, k), ZERO);
-    let mut copy = Vec::new();
-    for (i, row) in matrix.rows().into_iter().enumerate() {
+    each_row(matrix, exponents, |i, row| {
         let (first, step) = place(m, k, i);
-        let e = pack_row(contiguous(&row, &mut copy), lines.get_mut(first..).unwrap_or_default(), step);
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
-}
-
-/// Some of `m` packed rows of k terms, as an operand of their own.
-pub(in crate::kernel::product) fn slice(lines: &[Line], m: usize, k: usize, rows: Range<usize>) -> Vec<Line> {
-    let mut some = vec![ZERO; row_lines(rows.len(), k)];
-    for (i, row) in rows.clone().enumerate() {
-        let ((from, step), (to, new_step)) = (place(m, k, row), place(rows.len(), k, i));
-        for line in 0..tile_lines(k, 1) {
-            some[to + line * new_step] = lines[from + line * step];
-        }
-    }
-    some
+        pack_row(row, lines.get_mut(first..).unwrap_or_default(), step)
+    })
 }
 
 /// Packs columns, given as the rows of `transposed`.
@@ -93,13 +76,7 @@ pub(in crate::kernel::product) fn pack_columns(
         }
         return Ok(());
     }
-    let mut copy = Vec::new();
-    for (i, row) in transposed.rows().into_iter().enumerate() {
-        let panel = &mut lines[i / PANEL * size..][..size];
-        let e = pack_column(contiguous(&row, &mut copy), panel, i % PANEL);
-        exponents.push(e.ok_or(NotFinite { row: i })?);
-    }
-    Ok(())
+    each_row(transposed, exponents, |i, row| pack_column(row, &mut lines[i / PANEL * size..][..size], i % PANEL))
 }
 
 /// The digits of a number on the grid 2^e, given 2^−e; lowest first.
