@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
@@ -13,13 +15,12 @@ use super::Config;
 use super::space::{HeadSpace, Space, Spaces};
 use super::weights::Weights;
 use crate::Result;
-use crate::kernel::product::{
-    Activation, Columns, Epilogue, Form, Rows, product, product_on_all_threads, product_then,
-};
+use crate::kernel::product::{Activation, Columns, Epilogue, Form, Rows, product, product_then};
+use crate::kernel::team::Team;
 use crate::kernel::{NotFinite, rows};
 
-/// Heads of fewer products than this are not worth another thread.
-const PARALLEL: usize = 1 << 20;
+/// Heads of fewer multiplications than this are not worth another thread.
+const HEADS: usize = 1 << 14;
 
 /// The weights of an encoder, ready to multiply.
 pub(super) struct Bert {
@@ -30,8 +31,7 @@ pub(super) struct Bert {
     token_type: Vec<f32>,
     norm: LayerNorm,
     layers: Vec<Layer>,
-    /// In which form the weights are packed, and so everything that they are multiplied with.
-    form: Form,
+    /// Their operands have the form in which the weights are packed.
     spaces: Spaces,
 }
 
@@ -84,7 +84,7 @@ impl Bert {
             .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config, form))
             .collect();
         let layers = layers.into_iter().collect::<Result<_>>()?;
-        Ok(Self { config, weights, word, positions, token_type, norm, layers, form, spaces: Spaces::default() })
+        Ok(Self { config, weights, word, positions, token_type, norm, layers, spaces: Spaces::new(form) })
     }
 
     /// Refuses a word embedding of these ids that is not finite. All else was looked at when it was loaded.
@@ -99,13 +99,12 @@ impl Bert {
         Ok(())
     }
 
-    /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings), which `take` sees. `spread`: products use all threads, for when
-    /// there are too few batches to occupy them.
+    /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings), which `take` sees. The team shares each step.
     pub(super) fn forward<T>(
         &self,
         texts: &[&[u32]],
         layer: usize,
-        spread: bool,
+        team: &Team<'_>,
         take: impl FnOnce(&[f32]) -> T,
     ) -> Result<T, Stopped> {
         let mut ranges = Vec::with_capacity(texts.len());
@@ -118,18 +117,18 @@ impl Bert {
             let ranges = &ranges;
             move |e: NotFinite| Stopped { stage, text: ranges.iter().position(|r| r.contains(&e.row)).unwrap_or(0) }
         };
-        let mut space = self.spaces.take(self.form);
-        self.embed(texts, space.states.sized(start, self.config.hidden));
-        for (i, layer) in self.layers.iter().take(layer).enumerate() {
-            layer.forward(&mut space, &ranges, &self.config, spread).map_err(of_row(format!("layer {i}")))?;
-        }
-        let states = space.states.sized(start, self.config.hidden);
-        if let Some(row) = states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
-            return Err(of_row("hidden states".to_owned())(NotFinite { row }));
-        }
-        let taken = take(states.as_slice().expect("contiguous"));
-        self.spaces.give_back(space);
-        Ok(taken)
+        self.spaces.pass(|space| {
+            self.embed(texts, space.states.sized(start, self.config.hidden));
+            for (i, layer) in self.layers.iter().take(layer).enumerate() {
+                let done = layer.forward(space, &self.spaces, &ranges, &self.config, team);
+                done.map_err(of_row(format!("layer {i}")))?;
+            }
+            let states = space.states.sized(start, self.config.hidden);
+            if let Some(row) = states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
+                return Err(of_row("hidden states".to_owned())(NotFinite { row }));
+            }
+            Ok(take(states.as_slice().expect("contiguous")))
+        })
     }
 
     /// (word + token type 0) + position, then LayerNorm, into `states` [T, H].
@@ -171,31 +170,32 @@ impl Layer {
     fn forward(
         &self,
         space: &mut Space,
+        spaces: &Spaces,
         texts: &[Range<usize>],
         config: &Config,
-        spread: bool,
+        team: &Team<'_>,
     ) -> Result<(), NotFinite> {
         let (tokens, h) = (texts.last().map_or(0, |last| last.end), config.hidden);
-        let Space { states, projected, context, attended, wide, rows, head } = space;
+        let Space { states, projected, context, attended, wide, rows } = space;
         let mut states = states.sized(tokens, h);
         let mut projected = projected.sized(tokens, 3 * h);
         rows.fill(states.view())?;
-        self.attention.apply(rows, None, None, spread, projected.view_mut());
+        self.attention.apply(rows, None, None, team, projected.view_mut());
         let mut context = context.sized(tokens, h);
         for text in texts {
             let (projected, context) = (projected.slice(s![text.clone(), ..]), context.slice_mut(s![text.clone(), ..]));
-            attend(projected, context, config.heads, head, spread).map_err(|_| NotFinite { row: text.start })?;
+            attend(projected, context, config.heads, spaces, team).map_err(|_| NotFinite { row: text.start })?;
         }
         let mut attended = attended.sized(tokens, h);
         rows.fill(context.view())?;
-        self.attention_output.apply(rows, None, Some(states.view()), spread, attended.view_mut());
+        self.attention_output.apply(rows, None, Some(states.view()), team, attended.view_mut());
         self.attention_norm.apply(attended.as_slice_mut().expect("contiguous"));
 
         let mut wide = wide.sized(tokens, config.intermediate);
         rows.fill(attended.view())?;
-        self.intermediate.apply(rows, Some(config.activation), None, spread, wide.view_mut());
+        self.intermediate.apply(rows, Some(config.activation), None, team, wide.view_mut());
         rows.fill(wide.view())?;
-        self.output.apply(rows, None, Some(attended.view()), spread, states.view_mut());
+        self.output.apply(rows, None, Some(attended.view()), team, states.view_mut());
         self.output_norm.apply(states.as_slice_mut().expect("contiguous"));
         Ok(())
     }
@@ -206,25 +206,34 @@ fn attend(
     projected: ArrayView2<'_, f32>,
     mut context: ArrayViewMut2<'_, f32>,
     heads: usize,
-    space: &mut HeadSpace,
-    spread: bool,
+    spaces: &Spaces,
+    team: &Team<'_>,
 ) -> Result<(), NotFinite> {
     let (tokens, h) = context.dim();
     let width = h / heads;
-    let outputs = context.axis_chunks_iter_mut(Axis(1), width);
-    let part = |head: usize, i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
-    if spread && tokens * tokens * h > PARALLEL {
-        let form = space.form();
-        let outputs: Vec<_> = outputs.collect();
-        return outputs.into_par_iter().enumerate().try_for_each_init(
-            || HeadSpace::new(form),
-            |space, (head, out)| space.attend([part(head, 0), part(head, 1), part(head, 2)], out),
-        );
+    let mut outputs = context.axis_chunks_iter_mut(Axis(1), width).enumerate();
+    let attend = |space: &mut HeadSpace, head: usize, out: ArrayViewMut2<'_, f32>| {
+        let part = |i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
+        space.attend([part(0), part(1), part(2)], out)
+    };
+    let parts = team.parts(heads, 2 * tokens * tokens * h, HEADS);
+    if parts == 1 {
+        return spaces.heads(|space| outputs.try_for_each(|(head, out)| attend(space, head, out)));
     }
-    outputs
-        .into_iter()
-        .enumerate()
-        .try_for_each(|(head, out)| space.attend([part(head, 0), part(head, 1), part(head, 2)], out))
+    let outputs: Vec<Mutex<_>> = outputs.map(Mutex::new).collect();
+    let finite = AtomicBool::new(true);
+    team.each(parts, |part| {
+        spaces.heads(|space| {
+            for output in &outputs[heads * part / parts..heads * (part + 1) / parts] {
+                let (head, out) = &mut *output.lock().expect("each head is one part's");
+                if attend(space, *head, out.view_mut()).is_err() {
+                    finite.store(false, Ordering::Relaxed);
+                }
+            }
+        });
+    });
+    // Which head it was is not said; the row is that of the text in any case.
+    if finite.into_inner() { Ok(()) } else { Err(NotFinite { row: 0 }) }
 }
 
 impl HeadSpace {
@@ -261,15 +270,11 @@ impl Linear {
         x: &Rows,
         activation: Option<Activation>,
         residual: Option<ArrayView2<'_, f32>>,
-        spread: bool,
+        team: &Team<'_>,
         out: ArrayViewMut2<'_, f32>,
     ) {
         let epilogue = Epilogue { bias: Some(&self.bias), activation, residual };
-        if spread {
-            product_on_all_threads(x, &self.weight, &epilogue, out);
-        } else {
-            product_then(x, &self.weight, &epilogue, out);
-        }
+        product_then(team, x, &self.weight, &epilogue, out);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::data::digest::Digest;
 use crate::data::folder::Folder;
 use crate::data::stamp;
 use crate::kernel::rows;
+use crate::kernel::team::gather;
 
 /// Files that decide an embedding, besides the weights.
 const DECIDING: [&str; 6] = [
@@ -203,20 +204,21 @@ impl Model {
         tokens.check(&self.config).map_err(|refused| self.refused(refused, how.first))?;
         bert.check_words(&tokens.ids)?;
         let batches = how.batching.batches(tokens);
-        let spread = batches.len() < rayon::current_num_threads();
+        // Where there are too few batches for the threads, several share one.
+        let threads = rayon::current_num_threads().div_ceil(batches.len().max(1));
         let finished = batches
             .into_par_iter()
             .map(|texts| {
                 let ids: Vec<&[u32]> = texts.iter().map(|text| tokens.text(*text)).collect();
-                let out = bert
-                    .forward(&ids, how.recipe.layer, spread, |mut rest| {
-                        let each = texts.iter().zip(&ids).map(|(text, ids)| {
-                            let (states, after) = rest.split_at(ids.len() * self.config.hidden);
-                            rest = after;
-                            finish(*text, states)
-                        });
-                        each.collect::<Vec<_>>()
-                    })
+                let take = |mut rest: &[f32]| {
+                    let each = texts.iter().zip(&ids).map(|(text, ids)| {
+                        let (states, after) = rest.split_at(ids.len() * self.config.hidden);
+                        rest = after;
+                        finish(*text, states)
+                    });
+                    each.collect::<Vec<_>>()
+                };
+                let out = gather(threads, |team| bert.forward(&ids, how.recipe.layer, team, take))
                     .map_err(|Stopped { stage, text }| self.not_finite(stage, how.first + texts[text]))?;
                 (how.done)(texts.len());
                 Ok(out)

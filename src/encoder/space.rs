@@ -24,7 +24,6 @@ pub(super) struct Space {
     pub(super) wide: Buffer,
     /// The left operand of the product at hand.
     pub(super) rows: Rows,
-    pub(super) head: HeadSpace,
 }
 
 /// What one attention head writes to.
@@ -35,9 +34,13 @@ pub(super) struct HeadSpace {
     pub(super) columns: Columns,
 }
 
-/// Spaces that no pass is using.
-#[derive(Default)]
-pub(super) struct Spaces(Mutex<Vec<Space>>);
+/// Spaces that nobody is using.
+pub(super) struct Spaces {
+    /// In which form their operands are.
+    form: Form,
+    passes: Mutex<Vec<Space>>,
+    heads: Mutex<Vec<HeadSpace>>,
+}
 
 impl Buffer {
     /// A matrix of this shape, of which every number is still to be written.
@@ -60,32 +63,38 @@ impl Space {
             attended: Buffer::default(),
             wide: Buffer::default(),
             rows: Rows::new(form),
-            head: HeadSpace::new(form),
         }
     }
 }
 
 impl HeadSpace {
     /// Empty, its operands in this form.
-    pub(super) fn new(form: Form) -> Self {
+    fn new(form: Form) -> Self {
         Self { scores: Buffer::default(), rows: Rows::new(form), columns: Columns::new(form) }
-    }
-
-    /// The form of its operands.
-    pub(super) fn form(&self) -> Form {
-        self.columns.form()
     }
 }
 
 impl Spaces {
-    /// One that is free, or a new one in this form: always the same.
-    pub(super) fn take(&self, form: Form) -> Space {
-        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        free.unwrap_or_else(|| Space::new(form))
+    /// None yet, to be in this form.
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, passes: Mutex::default(), heads: Mutex::default() }
     }
 
-    /// Keeps a space for the next pass.
-    pub(super) fn give_back(&self, space: Space) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+    /// Lends a space to a forward pass.
+    pub(super) fn pass<T>(&self, work: impl FnOnce(&mut Space) -> T) -> T {
+        lend(&self.passes, || Space::new(self.form), work)
     }
+
+    /// Lends a space to attention heads.
+    pub(super) fn heads<T>(&self, work: impl FnOnce(&mut HeadSpace) -> T) -> T {
+        lend(&self.heads, || HeadSpace::new(self.form), work)
+    }
+}
+
+fn lend<S, T>(free: &Mutex<Vec<S>>, new: impl FnOnce() -> S, work: impl FnOnce(&mut S) -> T) -> T {
+    let found = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut space = found.unwrap_or_else(new);
+    let done = work(&mut space);
+    free.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+    done
 }

@@ -3,7 +3,7 @@
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
 //! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima.
 //! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
-//! measures what the processor could do at most.
+//! measures what the processor could do at most; [`team`] keeps threads awake through short steps.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -16,6 +16,7 @@ pub mod reference;
 pub mod rows;
 pub mod select;
 pub mod self_test;
+pub mod team;
 
 /// The version of the contract. Changing any bit of any result bumps it.
 pub const ARITH: u32 = 1;

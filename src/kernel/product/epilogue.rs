@@ -75,11 +75,9 @@ impl<'a> Out<'a> {
         let width = PANEL.min(self.columns - column);
         if let Some(bias) = epilogue.bias {
             let mut padded = [0.0; PANEL];
-            padded[..width].copy_from_slice(&bias[column..column + width]);
+            let bias = first_of(&bias[column..], &mut padded);
             for values in tile.iter_mut() {
-                for (x, b) in values.iter_mut().zip(&padded) {
-                    *x += b;
-                }
+                add(values, bias);
             }
         }
         if let Some(activation) = epilogue.activation {
@@ -94,20 +92,39 @@ impl<'a> Out<'a> {
                     let stride = residual.strides()[0] as usize;
                     std::slice::from_raw_parts(residual.as_ptr().add((row + i) * stride + column), width)
                 };
-                for (x, r) in values.iter_mut().zip(residual) {
-                    *x += r;
-                }
+                add(values, first_of(residual, &mut [0.0; PANEL]));
             }
             // SAFETY: within the output, and the caller's alone.
             let out =
                 unsafe { std::slice::from_raw_parts_mut(self.first.add((row + i) * self.stride + column), width) };
-            if let Ok(out) = <&mut [f32; PANEL]>::try_from(&mut *out) {
+            if let Some(out) = out.first_chunk_mut() {
                 *out = *values;
             } else {
                 out.copy_from_slice(&values[..width]);
             }
         }
     }
+}
+
+/// The first numbers of a row; where there are fewer than a panel has, padded with zeros.
+#[inline(always)]
+fn first_of<'a>(row: &'a [f32], padded: &'a mut [f32; PANEL]) -> &'a [f32; PANEL] {
+    if let Some(whole) = row.first_chunk() {
+        return whole;
+    }
+    padded[..row.len()].copy_from_slice(row);
+    padded
+}
+
+/// Adds one row of a tile to another.
+// Not inlined into a loop over rows, which the compiler would turn around and gather.
+#[inline(always)]
+fn add(values: &mut [f32; PANEL], other: &[f32; PANEL]) {
+    let (mut sums, other) = (*values, *other);
+    for (x, y) in sums.iter_mut().zip(other) {
+        *x += y;
+    }
+    *values = sums;
 }
 
 impl Activation {

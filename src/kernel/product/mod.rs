@@ -29,6 +29,7 @@ pub use epilogue::{Activation, Epilogue};
 
 use super::NotFinite;
 use super::isa::Isa;
+use super::team::Team;
 
 /// The longest row whose exact sum fits i64: 2^63/8,355,711².
 pub const MAX_TERMS: usize = 132_104;
@@ -222,33 +223,18 @@ fn checked(k: usize) -> usize {
 /// # Panics
 /// Shapes that do not fit each other, rows of `out` that do not lie contiguously, operands in different forms.
 pub fn product(a: &Rows, b: &Columns, out: ArrayViewMut2<'_, f32>) {
-    product_then(a, b, &Epilogue::default(), out);
+    product_then(&Team::alone(), a, b, &Epilogue::default(), out);
 }
 
-/// The exact product, then bias, activation and residual, each rounded separately and in this order.
+/// The exact product, then bias, activation and residual, each rounded separately and in this order; shared among the threads of a team.
 ///
 /// # Panics
 /// As [`product`], and shapes of the epilogue's parts.
-pub fn product_then(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'_, f32>) {
+pub fn product_then(team: &Team<'_>, a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'_, f32>) {
     let out = checked_out(a, b, epilogue, out);
-    panels(a, b, epilogue, &out, 0..b.count().div_ceil(PANEL));
-}
-
-/// [`product_then`] on all threads of the pool that it is called in, for when they have nothing else to do.
-///
-/// # Panics
-/// As [`product_then`].
-pub fn product_on_all_threads(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'_, f32>) {
-    let out = checked_out(a, b, epilogue, out);
-    halves(a, b, epilogue, &out, 0..b.count().div_ceil(PANEL));
-}
-
-fn halves(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: &Out<'_>, range: std::ops::Range<usize>) {
-    if range.len() < 2 || a.count() * a.k * range.len() * PANEL < 2 * SPLIT {
-        return panels(a, b, epilogue, out, range);
-    }
-    let middle = range.start.midpoint(range.end);
-    rayon::join(|| halves(a, b, epilogue, out, range.start..middle), || halves(a, b, epilogue, out, middle..range.end));
+    let count = b.count().div_ceil(PANEL);
+    let parts = team.parts(count, a.count() * a.k * b.count(), SPLIT);
+    team.each(parts, |part| panels(a, b, epilogue, &out, count * part / parts..count * (part + 1) / parts));
 }
 
 fn checked_out<'a>(a: &Rows, b: &Columns, epilogue: &Epilogue<'_>, out: ArrayViewMut2<'a, f32>) -> Out<'a> {

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, s};
 
 use super::*;
+use crate::kernel::team::gather;
 use crate::kernel::{isa::Isa, reference};
 
 /// Numbers of very different sizes, signs and a few zeros, from a linear congruential generator.
@@ -107,7 +108,7 @@ fn without_terms_all_sums_are_zero() {
     everywhere(|form, name| {
         let mut out = Array2::from_elem((3, 5), 7.0);
         let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
-        product_then(&rows(form, a.view()), &columns(form, b.view()), &epilogue, out.view_mut());
+        product_then(&Team::alone(), &rows(form, a.view()), &columns(form, b.view()), &epilogue, out.view_mut());
         assert_bits(&out, &[bias; 3].concat(), name);
     });
 }
@@ -131,7 +132,8 @@ fn bias_activation_and_residual_follow_in_this_order() {
         everywhere(|form, name| {
             let epilogue = Epilogue { bias: Some(&bias), activation, residual: Some(view(&residual, n)) };
             let mut out = Array2::zeros((m, n));
-            product_then(&rows(form, view(&a, k)), &columns(form, view(&b, k)), &epilogue, out.view_mut());
+            let (a, b) = (rows(form, view(&a, k)), columns(form, view(&b, k)));
+            product_then(&Team::alone(), &a, &b, &epilogue, out.view_mut());
             assert_bits(&out, &expected, &format!("{name}: {activation:?}"));
         });
     }
@@ -175,7 +177,7 @@ fn threads_do_not_change_a_product() {
         let (a, b) = (rows(form, view(&a, k)), columns(form, view(&b, k)));
         let (mut one, mut all) = (Array2::zeros((m, n)), Array2::zeros((m, n)));
         product(&a, &b, one.view_mut());
-        product_on_all_threads(&a, &b, &Epilogue::default(), all.view_mut());
+        gather(2, |team| product_then(team, &a, &b, &Epilogue::default(), all.view_mut()));
         assert_bits(&all, one.as_slice().unwrap(), name);
     });
 }
