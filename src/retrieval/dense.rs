@@ -79,20 +79,20 @@ impl Search {
             return Err(fault.into());
         }
         let rows = next_rows(self.seen, block.nrows())?;
-        let bad = pieces(block.nrows(), DOCUMENTS).into_par_iter().filter_map(|piece| {
+        let search = |documents: &mut Rows, piece: Range<usize>| {
             let first = rows.start + piece.start;
-            match Rows::of(block.slice(s![piece, ..]), self.form) {
-                Ok(documents) => {
-                    self.groups
-                        .par_iter()
-                        .for_each_init(Vec::new, |scores, group| group.score(&documents, first, scores));
+            match documents.fill(block.slice(s![piece, ..])) {
+                Ok(()) => {
+                    let score = |scores: &mut _, group: &Group| group.score(documents, first, scores);
+                    self.groups.par_iter().for_each_init(Vec::new, score);
                     None
                 }
                 Err(e) => Some(first + e.row),
             }
-        });
+        };
+        let bad = pieces(block.nrows(), DOCUMENTS).into_par_iter().map_init(|| Rows::new(self.form), search);
         // The first of them, whichever was met first.
-        if let Some(row) = bad.min() {
+        if let Some(row) = bad.flatten().min() {
             return Err(RetrievalFault::Row { side: "corpus", row }.into());
         }
         self.seen = rows.end;

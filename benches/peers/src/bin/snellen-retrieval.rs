@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2};
 use peers::{Fault, read_f32, seconds, serve, write_f32};
 use serde_json::Value;
 use snellen::retrieval::{Hit, dense, late};
@@ -60,14 +60,22 @@ fn maxsim(folder: &Path, queries: usize, passages: usize, file: &[&str]) -> Resu
 fn dense(folder: &Path, queries: usize, documents: usize, file: &[&str]) -> Result<Value, Fault> {
     let queries = read(&folder.join("dense-queries.f32"), queries, DENSE)?;
     let mut corpus = File::open(folder.join("corpus.f32"))?;
-    let mut block = Array2::zeros((BLOCK, DENSE));
+    let blocks: Vec<usize> = (0..documents).step_by(BLOCK).map(|start| BLOCK.min(documents - start)).collect();
+    let (mut block, mut next) = (vec![0.0; BLOCK * DENSE], vec![0.0; BLOCK * DENSE]);
     let mut found = Vec::new();
     let taken = seconds(|| {
         let mut search = dense::Search::of(queries.view(), BEST)?;
-        for start in (0..documents).step_by(BLOCK) {
-            let mut block = block.slice_mut(s![..BLOCK.min(documents - start), ..]);
-            read_f32(&mut corpus, block.as_slice_mut().ok_or("contiguous")?)?;
-            search.add(block.view())?;
+        // One block is read while another is searched. The first search is of none.
+        let mut rows = 0;
+        for ahead in blocks.into_iter().chain([0]) {
+            let documents = ArrayView2::from_shape((rows, DENSE), &block[..rows * DENSE])?;
+            let (read, searched) = rayon::join(
+                || read_f32(&mut corpus, &mut next[..ahead * DENSE]).map_err(|e| e.to_string()),
+                || search.add(documents),
+            );
+            (read?, searched?);
+            std::mem::swap(&mut block, &mut next);
+            rows = ahead;
         }
         found = search.finish();
         Ok(())
