@@ -13,22 +13,13 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis};
+mod pack;
+
+use pack::{CHUNK, ZERO, join, panel_lines, row_lines};
+pub(super) use pack::{Line, pack_columns, pack_rows};
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::{each_row, exponent, exponent_of};
 use super::{Columns, PANEL, Rows};
-use crate::kernel::NotFinite;
-
-/// One vector: 16 pairs of 16-bit digits.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Line([i32; 16]);
-
-const ZERO: Line = Line([0; 16]);
-
-/// Pairs of terms in a [`Line`] of a row.
-const CHUNK: usize = 16;
 
 /// Chunks of a block: 256 terms.
 const BLOCK: usize = 8;
@@ -42,191 +33,6 @@ const GROUP: usize = 384 << 10;
 /// Whether this processor can.
 pub(super) fn present() -> bool {
     is_x86_feature_detected!("avx512vnni")
-}
-
-/// Lines of a row of k terms: for every 32 terms one of h, one of l, one of h + l.
-fn row_lines(k: usize) -> usize {
-    k.div_ceil(2 * CHUNK) * 3
-}
-
-/// Lines of a panel of k rows: for every two terms one of h, one of l.
-fn panel_lines(k: usize) -> usize {
-    k.div_ceil(2) * 2
-}
-
-/// Packs rows.
-pub(super) fn pack_rows(
-    matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
-    lines: &mut Vec<Line>,
-) -> Result<(), NotFinite> {
-    let (m, k) = matrix.dim();
-    let stride = row_lines(k);
-    lines.resize(m * stride, ZERO);
-    each_row(matrix, exponents, |i, row| {
-        // SAFETY: this form is only chosen where the processor has these instructions.
-        unsafe { pack_row(row, &mut lines[i * stride..][..stride]) }
-    })
-}
-
-/// Packs columns, given as the rows of `transposed`.
-pub(super) fn pack_columns(
-    transposed: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
-    lines: &mut Vec<Line>,
-) -> Result<(), NotFinite> {
-    let (n, k) = transposed.dim();
-    let size = panel_lines(k);
-    lines.resize(n.div_ceil(PANEL) * size, ZERO);
-    if k > 1 && transposed.strides()[0] == 1 {
-        for (i, panel) in transposed.axis_chunks_iter(Axis(0), PANEL).enumerate() {
-            let lines = &mut lines[i * size..][..size];
-            // SAFETY: this form is only chosen where the processor has these instructions.
-            let packed = unsafe { pack_panel_of_terms(&panel, exponents, lines) };
-            packed.map_err(|e| NotFinite { row: i * PANEL + e.row })?;
-        }
-        return Ok(());
-    }
-    each_row(transposed, exponents, |i, row| {
-        let panel = &mut lines[i / PANEL * size..][..size];
-        if i % PANEL == 0 && n - i < PANEL {
-            panel.fill(ZERO);
-        }
-        // SAFETY: as above.
-        unsafe { pack_column(row, panel, i % PANEL) }
-    })
-}
-
-/// The digits h and l of 16 numbers on the grids whose −e are given.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn cut(x: __m512, scale: __m512) -> (__m512i, __m512i) {
-    const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    let q = _mm512_cvt_roundps_epi32::<NEAREST>(_mm512_scalef_ps(x, scale));
-    let h = _mm512_srai_epi32::<12>(_mm512_add_epi32(q, _mm512_set1_epi32(1 << 11)));
-    (h, _mm512_sub_epi32(q, _mm512_slli_epi32::<12>(h)))
-}
-
-/// Up to 16 numbers of a row, zeros beyond it.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn some_of(row: &[f32], first: usize) -> __m512 {
-    let left = row.len().saturating_sub(first).min(16);
-    let mask = ((1u32 << left) - 1) as __mmask16;
-    // SAFETY: only lanes within the row are read.
-    unsafe { _mm512_maskz_loadu_ps(mask, row.as_ptr().wrapping_add(first)) }
-}
-
-/// The digits h and l of 32 consecutive terms, two terms a 32-bit lane. Beyond the row terms are zero.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn digits(row: &[f32], first: usize, scale: __m512) -> (__m512i, __m512i) {
-    let (h0, l0) = cut(some_of(row, first), scale);
-    let (h1, l1) = cut(some_of(row, first + 16), scale);
-    (
-        join(_mm512_cvtepi32_epi16(h0), _mm512_cvtepi32_epi16(h1)),
-        join(_mm512_cvtepi32_epi16(l0), _mm512_cvtepi32_epi16(l1)),
-    )
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn join(low: __m256i, high: __m256i) -> __m512i {
-    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store(line: &mut Line, value: __m512i) {
-    // SAFETY: a line is 64 bytes, aligned.
-    unsafe { _mm512_store_si512(std::ptr::from_mut(line).cast(), value) };
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load(line: &Line) -> __m512i {
-    // SAFETY: a line is 64 bytes, aligned.
-    unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) }
-}
-
-/// Packs one row; returns its e.
-#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
-fn pack_row(row: &[f32], lines: &mut [Line]) -> Option<i32> {
-    let e = exponent_of(row)?;
-    let scale = _mm512_set1_ps(-e as f32);
-    for (i, chunk) in lines.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-        let (h, l) = digits(row, i * 2 * CHUNK, scale);
-        store(&mut chunk[0], h);
-        store(&mut chunk[1], l);
-        store(&mut chunk[2], _mm512_add_epi16(h, l));
-    }
-    Some(e)
-}
-
-/// Packs one column of a panel; returns its e.
-#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
-fn pack_column(column: &[f32], panel: &mut [Line], lane: usize) -> Option<i32> {
-    let e = exponent_of(column)?;
-    let scale = _mm512_set1_ps(-e as f32);
-    let lane = lane % PANEL;
-    for (i, pairs) in panel.chunks_mut(2 * CHUNK).enumerate() {
-        let (mut high, mut low) = (ZERO, ZERO);
-        let (h, l) = digits(column, i * 2 * CHUNK, scale);
-        store(&mut high, h);
-        store(&mut low, l);
-        for ((pair, h), l) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(high.0).zip(low.0) {
-            pair[0].0[lane] = h;
-            pair[1].0[lane] = l;
-        }
-    }
-    Some(e)
-}
-
-/// Packs a panel of which each term's 16 columns lie side by side: `panel` is [columns, k] with the columns contiguous.
-#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
-fn pack_panel_of_terms(
-    panel: &ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
-    lines: &mut [Line],
-) -> Result<(), NotFinite> {
-    let (columns, k) = panel.dim();
-    let mask = ((1u32 << columns) - 1) as __mmask16;
-    let (first, stride) = (panel.as_ptr(), panel.strides()[1]);
-    let mut largest = _mm512_setzero_si512();
-    for p in 0..k {
-        // SAFETY: term p's columns are within the view; lanes beyond them are not read. So below.
-        let x = unsafe { _mm512_maskz_loadu_ps(mask, first.wrapping_offset(p as isize * stride)) };
-        let magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fff_ffff));
-        largest = _mm512_max_epu32(largest, magnitude);
-    }
-    let mut bits = ZERO;
-    store(&mut bits, largest);
-    let mut scale = [0.0f32; PANEL];
-    for (column, (bits, scale)) in bits.0.iter().zip(&mut scale).take(columns).enumerate() {
-        let e = exponent(*bits as u32).ok_or(NotFinite { row: column })?;
-        exponents.push(e);
-        *scale = -e as f32;
-    }
-    // SAFETY: 16 numbers are read of 16.
-    let scale = unsafe { _mm512_loadu_ps(scale.as_ptr()) };
-    for (i, lines) in lines.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let second = if 2 * i + 1 < k { mask } else { 0 };
-        let at = first.wrapping_offset(2 * i as isize * stride);
-        // SAFETY: as above; of a term beyond the last nothing is read.
-        let (even, odd) =
-            unsafe { (_mm512_maskz_loadu_ps(mask, at), _mm512_maskz_loadu_ps(second, at.wrapping_offset(stride))) };
-        let ((h0, l0), (h1, l1)) = (cut(even, scale), cut(odd, scale));
-        store(&mut lines[0], pair(h0, h1));
-        store(&mut lines[1], pair(l0, l1));
-    }
-    Ok(())
-}
-
-/// Two terms a lane: the even one in the low half, the odd one in the high half.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn pair(even: __m512i, odd: __m512i) -> __m512i {
-    _mm512_mask_blend_epi16(0xaaaa_aaaa, even, _mm512_slli_epi32::<16>(odd))
 }
 
 /// The outputs of some panels.
@@ -349,6 +155,13 @@ fn one_tile<const R: usize>(
 fn finish(tile: &mut [[f32; PANEL]], row: usize, column: usize, epilogue: &Epilogue<'_>, out: &Out<'_>) {
     // SAFETY: rows and columns come from the operands, whose counts are the output's shape; a panel is one thread's.
     unsafe { out.store(tile, row, column, epilogue) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(line: &Line) -> __m512i {
+    // SAFETY: a line is 64 bytes, aligned.
+    unsafe { _mm512_load_si512(std::ptr::from_ref(line).cast()) }
 }
 
 /// Σ hh', Σ ll' and Σ (h + l)(h' + l') of at most 256 terms, modulo 2^32, for each of `R` rows of `stride` lines, from chunk `first` on, and the
