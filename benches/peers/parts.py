@@ -1,8 +1,10 @@
 """What is measured, a function a part; each returns lines of the table: what, who, figure, ratio."""
 
 import contextlib
+import itertools
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import time
@@ -264,4 +266,20 @@ def start(setting: Setting) -> list:
     return rows
 
 
-PARTS = {part.__name__: part for part in (product, encode, threads, maxsim, dense, memory, start)}
+def growth(setting: Setting) -> list:
+    """The program's time and peak memory as the sentences become ten and a hundred times as many."""
+    tatoeba, rows = setting.data("tatoeba"), []
+    lines = [line for file in sorted(tatoeba.glob("tatoeba.*-eng.eng")) for line in file.read_text(encoding="utf-8").splitlines()]
+    # Neighbours are of one translator and alike; mixed, every part of the list is as long as any other.
+    random.Random(5).shuffle(lines)
+    for model in setting.options.models:
+        for count in (1000, 10_000, 100_000):
+            texts = setting.work / "growth.txt"
+            texts.write_text("".join(line + "\n" for line in itertools.islice(itertools.cycle(lines), count)), encoding="utf-8")
+            taken, peak = run(program(setting, model, texts))
+            figure = f"{taken:.1f} s, {1e3 * taken / count:.2f} ms a sentence"
+            rows.append((f"encode {count} sentences, {model}", "snellen", figure, f"peak memory {mebibytes(peak)}"))
+    return rows
+
+
+PARTS = {part.__name__: part for part in (product, encode, threads, maxsim, dense, memory, start, growth)}
