@@ -26,6 +26,16 @@ fn no_texts_are_no_rows() {
     assert_eq!(SafeTensors::deserialize(&out).unwrap().tensor("offsets").unwrap().data(), [0; 8]);
 }
 
+#[test]
+fn what_cannot_be_done_is_refused_without_texts_too() {
+    for (option, value) in [("--layer", "99"), ("--pooling", "none"), ("--model", "nosuch")] {
+        let (some, none) = (teacher(), teacher().write("texts.txt", ""));
+        let [some, none] = [some, none].map(|test| test.option(option, value).stdout("").status(2));
+        assert!(none.stderr.starts_with("snellen: "), "{}", none.stderr);
+        assert_eq!(none.stderr, some.stderr, "{option} {value}");
+    }
+}
+
 /// The tensor `name` of `file`, which must hold a row of i64.
 fn integers(file: &[u8], name: &str) -> Vec<i64> {
     let read = SafeTensors::deserialize(file).unwrap();
