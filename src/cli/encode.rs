@@ -11,7 +11,7 @@ use snellen::kernel::ARITH;
 use super::encoding::Encoding;
 use super::{Context, Ending, Failure, progress};
 
-/// Texts that are encoded and put on the disk before the next are begun, so that memory does not grow with the input.
+/// Texts that are encoded and put on the disk before the next are begun, so that embeddings do not fill the memory.
 const PART: usize = 4096;
 
 /// Encode texts into a safetensors file.

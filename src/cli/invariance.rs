@@ -97,7 +97,7 @@ fn ways(args: &Args, common: &Common) -> Ways {
         ways.units.retain(|unit| matches!(unit, Unit::Cuda) || *unit == Unit::Cpu(isa));
     }
     if let Some(threads) = common.threads {
-        ways.threads = vec![threads.get()];
+        ways.threads = vec![threads.into()];
     }
     if !args.batch.is_empty() {
         ways.batches = args.batch.iter().map(|n| n.get()).collect();

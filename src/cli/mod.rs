@@ -44,10 +44,10 @@ struct Common {
     /// A folder of further manifests (*.toml), which stand in for built-in ones of the same name.
     #[arg(long, global = true, value_name = "DIR", env = "SNELLEN_MANIFESTS")]
     manifests: Option<PathBuf>,
-    /// How many threads compute. Default: one per processor. Results do not depend on it.
-    #[arg(long, global = true, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
-    /// Which instruction set computes: auto (the best that there is), portable, avx2 or avx512. Results do not depend on it.
+    /// How many threads compute, 1 to 512. Default: one per processor. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    threads: Option<u16>,
+    /// Which instruction set computes: auto (the best that there is), portable, neon, avx2, avx512 or amx. Results do not depend on it.
     #[arg(long, global = true, value_name = "ISA", value_parser = isa)]
     isa: Option<Isa>,
     /// No progress and no notes on standard error; errors are still printed.
@@ -202,14 +202,14 @@ pub(crate) fn run() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
     if let Some(threads) = cli.common.threads {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
+            .num_threads(threads.into())
             .build_global()
             .map_err(|e| Failure::Usage(format!("cannot start {threads} threads: {e}")))?;
     }
     if let Some(isa) = cli.common.isa
         && !isa.force()
     {
-        return Err(Failure::Usage(format!("this processor has no {isa}")));
+        return Err(Failure::Usage(format!("--isa {isa}: {}", isa.absence().unwrap_or("it cannot be had"))));
     }
     let context = Context::new(&cli.common)?;
     match &cli.command {

@@ -16,10 +16,7 @@ pub(crate) const TEMPORARY: &str = ".snellen-";
 /// What `fill` returns, or an input/output error naming `path`.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let parent = folder_of(path);
-    // Renaming over a device would put a file in its place.
-    if path.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(FileFault::content(path.display(), "cannot be written: it is there and not a file").into());
-    }
+    check(path)?;
     std::fs::create_dir_all(parent).map_err(FileFault::io("make the folder", parent))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -34,6 +31,15 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
     }
     temporary.as_file().sync_all().map_err(FileFault::io("write", path))?;
     temporary.persist(path).map_err(|e| FileFault::io("write", path)(e.error))?;
+    Ok(())
+}
+
+/// Refuses a path where no file can be put.
+pub(super) fn check(path: &Path) -> Result<()> {
+    // Renaming over a device would put a file in its place.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(FileFault::content(path.display(), "cannot be written: it is there and not a file").into());
+    }
     Ok(())
 }
 

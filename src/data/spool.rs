@@ -22,8 +22,9 @@ impl Spool {
     /// An empty one for the file `path`.
     ///
     /// # Errors
-    /// An input/output error naming `path`'s folder.
+    /// Something else than a file is there, or an input/output error naming `path`'s folder.
     pub fn beside(path: &Path) -> Result<Self> {
+        atomic::check(path)?;
         let parent = atomic::folder_of(path);
         std::fs::create_dir_all(parent).map_err(FileFault::io("make the folder", parent))?;
         let file = tempfile::tempfile_in(parent).map_err(FileFault::io("write in", parent))?;

@@ -67,10 +67,10 @@ pub fn read(path: &Path) -> Result<Vec<Text>> {
 fn parse(name: &str, format: Format, bytes: &[u8]) -> Result<Vec<Text>> {
     // A byte order mark is the file's, not the first text's.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let mut texts = Vec::new();
     for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -135,6 +135,7 @@ mod tests {
         assert_eq!(read_as("a.tsv", b"q1\ta\tb\n"), pairs(&[("q1", "a\tb")]));
         assert_eq!(read_as("a.jsonl", br#"{"id": "d", "text": "x", "n": 1}"#), pairs(&[("d", "x")]));
         assert_eq!(read_as("a.txt", b""), pairs(&[]));
+        assert_eq!(read_as("a.txt", b"\n"), pairs(&[("0", "")]));
         assert_eq!(read_as("a.txt", b"\xef\xbb\xbfx"), pairs(&[("0", "x")]));
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(b"x\n").unwrap();

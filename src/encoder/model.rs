@@ -218,13 +218,19 @@ impl Model {
                     });
                     each.collect::<Vec<_>>()
                 };
-                let out = gather(threads, |team| bert.forward(&ids, how.recipe.layer, team, take))
-                    .map_err(|Stopped { stage, text }| self.not_finite(stage, how.first + texts[text]))?;
+                let out = gather(threads, |team| bert.forward(&ids, how.recipe.layer, team, take)).map_err(
+                    |Stopped { stage, text }| (texts[text], self.not_finite(stage, how.first + texts[text])),
+                )?;
                 (how.done)(texts.len());
                 Ok(out)
             })
-            .collect::<Result<Vec<_>, EncoderFault>>()?;
-        Ok(finished.into_iter().flatten())
+            .collect::<Vec<Result<Vec<T>, (usize, EncoderFault)>>>();
+        // The first text that failed, whichever batch met its fault first.
+        let (good, bad): (Vec<_>, Vec<_>) = finished.into_iter().partition(Result::is_ok);
+        if let Some((_, fault)) = bad.into_iter().filter_map(Result::err).min_by_key(|(text, _)| *text) {
+            return Err(fault.into());
+        }
+        Ok(good.into_iter().flatten().flatten())
     }
 
     fn not_finite(&self, stage: String, text: usize) -> EncoderFault {

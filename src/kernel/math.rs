@@ -110,7 +110,8 @@ const ERF_FAR: [f64; 18] = [
 ];
 
 /// `hi + lo` rounded to odd: cut towards zero, and the last bit set if anything was cut. Rounding that to nearest in a
-/// format with at least two bits less is rounding `hi + lo` itself. `hi` is 0 or the larger of the two.
+/// format with at least two bits less is rounding `hi + lo` itself. `hi` is 0 or the larger of the two, or
+/// the sum is exact.
 #[inline(always)]
 pub(super) fn odd_sum(hi: f64, lo: f64) -> f64 {
     let (nearest, rest) = sum(hi, lo);

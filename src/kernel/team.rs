@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread::{available_parallelism, yield_now};
+use std::thread::{ThreadId, available_parallelism, current, yield_now};
 
 /// The thread that [`gather`]ed helpers, and what it needs to give them work. It stays on that thread.
 pub struct Team<'a> {
@@ -21,7 +21,6 @@ pub struct Team<'a> {
 }
 
 /// Where the work of a step is given out.
-#[derive(Default)]
 struct Board {
     /// Steps so far in the upper 32 bits; in the lower 32, parts of the present one that nobody has taken.
     open: AtomicU64,
@@ -29,6 +28,8 @@ struct Board {
     unfinished: AtomicUsize,
     step: UnsafeCell<Option<Step>>,
     over: AtomicBool,
+    /// Who gives the work out, and must not wait for it.
+    caller: ThreadId,
 }
 
 /// What is to be done, and how many parts it has.
@@ -39,18 +40,20 @@ struct Step(*const (dyn Fn(usize) + Sync), usize);
 unsafe impl Sync for Board {}
 
 /// Runs `work` with helpers from rayon's pool, at most as many as make `threads` with the caller, or as there are processors. They join as soon
-/// as they are free, or never; the work is done in any case.
+/// as they are free, or never; the work is done in any case. What else is in the pool may have to wait for the end of it, so it is to be short, and better
+/// not to wait for the pool.
 pub fn gather<T: Send>(threads: usize, work: impl FnOnce(&Team<'_>) -> T + Send) -> T {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     let processors = *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, NonZero::get));
-    with_helpers(threads.min(processors).saturating_sub(1), work)
+    let threads = threads.min(processors).min(rayon::current_num_threads());
+    with_helpers(threads.saturating_sub(1), work)
 }
 
 fn with_helpers<T: Send>(helpers: usize, work: impl FnOnce(&Team<'_>) -> T + Send) -> T {
     if helpers == 0 {
         return work(&Team::alone());
     }
-    let board = Board::default();
+    let board = Board::new();
     rayon::scope(|scope| {
         for _ in 0..helpers {
             scope.spawn(|_| board.help());
@@ -95,6 +98,16 @@ impl Team<'_> {
 impl Board {
     const OPEN: u64 = u32::MAX as u64;
 
+    fn new() -> Self {
+        Self {
+            open: AtomicU64::new(0),
+            unfinished: AtomicUsize::new(0),
+            step: UnsafeCell::new(None),
+            over: AtomicBool::new(false),
+            caller: current().id(),
+        }
+    }
+
     fn each(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
         let count = u32::try_from(parts).expect("fewer parts than 2^32");
         // SAFETY: only the lifetime is dropped; `all` outlives every use, as it waits for all that have taken a part.
@@ -110,6 +123,10 @@ impl Board {
 
     /// Waits for parts and does them until the work is over.
     fn help(&self) {
+        // Work that turns to the pool itself may be given this: it would wait for its own end.
+        if current().id() == self.caller {
+            return;
+        }
         let mut idle = 0;
         while !self.over.load(Ordering::Acquire) {
             if self.one_part() { idle = 0 } else { wait(&mut idle) }
@@ -203,6 +220,24 @@ mod tests {
             };
             assert!(pool(2).install(|| catch_unwind(AssertUnwindSafe(work))).is_err());
             assert!(finished.into_inner() < 4);
+        }
+    }
+
+    #[test]
+    fn work_may_turn_to_the_pool() {
+        for threads in 1..4 {
+            let sum = pool(threads).install(|| {
+                with_helpers(threads, |team| {
+                    let sum = AtomicUsize::new(0);
+                    for _ in 0..10 {
+                        rayon::yield_now();
+                        rayon::join(|| (), || ());
+                        team.each(2, |_| _ = sum.fetch_add(1, Ordering::Relaxed));
+                    }
+                    sum.into_inner()
+                })
+            });
+            assert_eq!(sum, 20);
         }
     }
 

@@ -105,7 +105,7 @@ impl Unit {
     fn switch_on(self) -> Result<(), &'static str> {
         match self {
             Self::Cpu(isa) if isa.force() => Ok(()),
-            Self::Cpu(_) => Err("this processor has it not"),
+            Self::Cpu(isa) => Err(isa.absence().unwrap_or("it cannot be had")),
             Self::Cuda => Err("this program computes on processors only"),
         }
     }

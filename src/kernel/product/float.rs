@@ -179,8 +179,9 @@ fn tile<const TILE: usize, const WIDTH: usize, const FUSED: bool>(
     let mut tile = [[0.0f32; PANEL]; TILE];
     for (r, values) in tile.iter_mut().enumerate() {
         for (j, x) in values.iter_mut().enumerate() {
-            // Rounded to odd, so that rounding to f32 rounds the sum itself.
-            let sum = larger_first(upper[r][j], lower[r][j]) as f32;
+            // Rounded to odd, so that rounding to f32 rounds the sum itself. Where the upper part is the smaller one, both are below 2^42 (no row has more
+            // than 1,033 blocks) and their sum is exact.
+            let sum = odd_sum(upper[r][j], lower[r][j]) as f32;
             *x = (f64::from(sum) * power_of_two(a.exponents[first + r] + exponents[j])) as f32;
         }
     }
@@ -189,13 +190,6 @@ fn tile<const TILE: usize, const WIDTH: usize, const FUSED: bool>(
     unsafe {
         out.store(&mut tile, first, start, epilogue);
     }
-}
-
-/// The sum of a multiple of 2^32 and a remainder that may have outgrown it, rounded to odd.
-#[inline(always)]
-fn larger_first(upper: f64, lower: f64) -> f64 {
-    let swap = upper.abs() < lower.abs();
-    if swap { odd_sum(lower, upper) } else { odd_sum(upper, lower) }
 }
 
 /// Sums of at most [`BLOCK`] products of integers, exact in f64: the first `lines.len()` terms of each of `TILE` rows, which lie `stride` apart,

@@ -66,7 +66,7 @@ fn products_of_awkward_shapes_equal_the_reference() {
     let shapes =
         [(1, 1, 1), (1, 384, 1), (3, 127, 5), (2, 128, 193), (5, 129, 7), (31, 257, 49), (17, 1536, 13), (9, 31, 16)];
     // Whole tiles; rows so long that sums are taken in blocks; so many that their tiles are taken in groups.
-    let large = [(48, 64, 32), (2, 33_000, 3), (17, 16_400, 2)];
+    let large = [(48, 64, 32), (2, 33_000, 3), (17, 16_400, 2), (17, 33_000, 17)];
     for (m, k, n) in shapes.into_iter().chain(large) {
         let (a, b) = (awkward(m * k, 1 + k as u64), awkward(n * k, 2 + n as u64));
         let expected = reference::product(&a, &b, k).unwrap();
@@ -100,6 +100,61 @@ fn the_largest_sums_are_exact() {
             assert_bits(&out, &expected, &format!("{name}: {value}"));
         });
     }
+}
+
+/// The product of one row and one column, in every form.
+fn check_dot(a: &[f32], b: &[f32], what: &str) {
+    let k = a.len();
+    let expected = reference::product(a, b, k).unwrap();
+    everywhere(|form, name| {
+        let mut out = Array2::zeros((1, 1));
+        product(&rows(form, view(a, k)), &columns(form, view(b, k)), out.view_mut());
+        assert_bits(&out, &expected, &format!("{name}: {what}"));
+    });
+}
+
+#[test]
+fn sums_half_way_between_two_numbers_are_rounded_once() {
+    // 2^bits and half a unit of f32's last place, and then nothing or the least that can be added or taken away.
+    for (terms, more, sign) in [(16, 1.0, 1.0), (16, -1.0, -1.0), (15, -1.0, 1.0), (12, 0.0, 1.0), (10, 1.0, -1.0f32)] {
+        let half = 44 + terms - 24;
+        let (mut a, mut b) = (vec![4_194_304.0; 1 << terms], vec![4_194_304.0 * sign; 1 << terms]);
+        a.extend([(1u32 << (half / 2)) as f32, 1.0]);
+        b.extend([(1u32 << (half - half / 2)) as f32 * sign, more * sign]);
+        check_dot(&a, &b, &format!("2^{terms} products, {more} more, sign {sign}"));
+    }
+}
+
+#[test]
+fn what_is_left_of_large_sums_that_cancel_is_exact() {
+    // The same products with both signs, in opposite orders and in different blocks, and one small one.
+    for (seed, count) in [(21, 100), (22, 129), (23, 300), (24, 700)] {
+        let large =
+            |seed| awkward(count, seed).iter().map(|x| (x.clamp(-1.0, 1.0) * 8_355_711.0).round()).collect::<Vec<_>>();
+        let (u, w) = if seed == 21 {
+            (vec![8_355_711.0; count], vec![8_355_711.0; count])
+        } else {
+            (large(seed), large(seed + 9))
+        };
+        let gap = vec![0.0; seed as usize];
+        let a = [&[8_355_711.0, 0.0], &u[..], &gap[..], &u.iter().rev().copied().collect::<Vec<_>>()[..], &[613.0]]
+            .concat();
+        let b = [&[0.0, 8_355_711.0], &w[..], &gap[..], &w.iter().rev().map(|y| -y).collect::<Vec<_>>()[..], &[7.0]]
+            .concat();
+        assert_eq!(reference::product(&a, &b, a.len()).unwrap(), [613.0 * 7.0]);
+        check_dot(&a, &b, &format!("{count} products"));
+    }
+}
+
+#[test]
+fn operands_of_different_forms_are_no_product() {
+    let one = Array2::from_elem((1, 1), 1.0);
+    let multiply = |a, b| product(&rows(a, one.view()), &columns(b, one.view()), Array2::zeros((1, 1)).view_mut());
+    everywhere(|form, name| {
+        let float = Form(Kind::Float);
+        let refused = std::panic::catch_unwind(|| multiply(form, float)).is_err();
+        assert_eq!(refused, form != float, "{name}");
+    });
 }
 
 #[test]
