@@ -3,6 +3,8 @@
 //! All 2^32 inputs are `examples/prove_math.rs`, on demand. The expected bits are CORE-MATH's.
 
 use snellen::kernel::math;
+#[cfg(unix)]
+use snellen::kernel::{random::Stream, real};
 
 type Function = fn(f32) -> f32;
 /// The bits of inputs and of the results they must have.
@@ -283,3 +285,24 @@ const LOG_HARD: &Cases = &[
     (0x4e85_f412, 0x41a6_b811),
     (0x66ab_bd63, 0x4259_700e),
 ];
+
+/// In f64 all inputs are too many: drawn ones, over the whole range and where a result is near 0, and every rank's discount.
+#[cfg(unix)]
+#[test]
+fn functions_in_f64_are_the_oracles_on_drawn_inputs() {
+    let mut stream = Stream::new(1, "real", []);
+    for _ in 0..20_000 {
+        let x = f64::from_bits(stream.u64() >> 1);
+        if x.is_finite() {
+            assert_eq!(real::ln(x), core_math::log(x), "ln {x:e}");
+            assert_eq!(real::log2(x), core_math::log2(x), "log2 {x:e}");
+        }
+        let near = 1.0 + (stream.unit() - 0.5) / 64.0;
+        assert_eq!(real::ln(near), core_math::log(near), "ln {near:e}");
+        let x = 1400.0 * stream.unit() - 700.0;
+        assert_eq!(real::exp(x), core_math::exp(x), "exp {x}");
+    }
+    for n in (1..1 << 14).chain((1 << 14..1 << 20).step_by(37)) {
+        assert_eq!(real::log2(f64::from(n)), core_math::log2(f64::from(n)), "log2 {n}");
+    }
+}

@@ -10,6 +10,7 @@ mod encoding;
 mod invariance;
 mod model;
 mod progress;
+mod score;
 mod task;
 mod verify;
 
@@ -63,6 +64,7 @@ enum Command {
     Model(model::Args),
     Encode(encode::Args),
     Task(task::Args),
+    Score(score::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -218,6 +220,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Model(args) => model::run(args, &context),
         Command::Encode(args) => encode::run(args, &context),
         Command::Task(args) => task::run(args, &context),
+        Command::Score(args) => score::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

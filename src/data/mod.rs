@@ -19,5 +19,6 @@ pub(crate) mod stamp;
 pub mod store;
 pub mod tensors;
 pub mod text;
+pub mod trec;
 
 pub(crate) use fault::FileFault;

@@ -9,9 +9,11 @@
 mod amx;
 pub mod isa;
 pub mod math;
+mod pair;
 pub mod peak;
 pub mod product;
 pub mod random;
+pub mod real;
 pub mod reference;
 pub mod rows;
 pub mod select;

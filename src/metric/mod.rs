@@ -1,5 +1,14 @@
 //! Measures, in f64 and in a fixed order.
 
 mod bitext;
+mod dialect;
+mod discount;
+pub mod evaluate;
+mod measure;
+pub mod ranked;
+pub mod significance;
 
 pub use bitext::{Bitext, bitext};
+pub use dialect::Dialect;
+pub use evaluate::evaluate;
+pub use measure::{Kind, Measure};

@@ -4,6 +4,7 @@ mod cache;
 mod config;
 mod encode;
 mod invariance;
+mod score;
 mod snapshots;
 mod test;
 mod tokenizer;

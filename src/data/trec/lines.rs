@@ -1,0 +1,113 @@
+//! Lines of a file, and their fields.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::Result;
+use crate::data::FileFault;
+use crate::data::folder::{self, Bytes};
+
+/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
+const MAX_UNPACKED: u64 = 64 << 30;
+
+/// A file of lines in memory: mapped, or unpacked.
+pub struct Source {
+    pub(super) name: String,
+    bytes: Held,
+}
+
+enum Held {
+    Mapped(Bytes),
+    Read(Vec<u8>),
+}
+
+/// Why a line cannot be used, and which (from 1).
+pub(super) struct Refused {
+    pub(super) line: usize,
+    pub(super) what: String,
+}
+
+impl Source {
+    /// Opens a file, unpacked if it is called `.gz`; `-` is standard input.
+    ///
+    /// # Errors
+    /// It cannot be read or unpacked.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        if name == "-" {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map_err(FileFault::io("read", path))?;
+            return Ok(Self { name: "standard input".to_owned(), bytes: Held::Read(bytes) });
+        }
+        let mapped = folder::map(path)?;
+        if !name.ends_with(".gz") {
+            return Ok(Self { name, bytes: Held::Mapped(mapped) });
+        }
+        let mut bytes = Vec::new();
+        let mut reader = flate2::read::MultiGzDecoder::new(&mapped[..]).take(MAX_UNPACKED + 1);
+        reader.read_to_end(&mut bytes).map_err(FileFault::io("unpack", path))?;
+        if bytes.len() as u64 > MAX_UNPACKED {
+            return Err(FileFault::content(name, format!("unpacks to more than {MAX_UNPACKED} bytes")).into());
+        }
+        Ok(Self { name, bytes: Held::Read(bytes) })
+    }
+
+    /// Text that is already in memory, under a name for its errors.
+    #[must_use]
+    pub fn of(name: &str, text: &str) -> Self {
+        Self::of_bytes(name, text.as_bytes().to_vec())
+    }
+
+    pub(super) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), bytes: Held::Read(bytes) }
+    }
+
+    /// What it is called in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All of it, without a byte order mark.
+    pub(super) fn bytes(&self) -> &[u8] {
+        let bytes = match &self.bytes {
+            Held::Mapped(bytes) => &bytes[..],
+            Held::Read(bytes) => bytes,
+        };
+        bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+    }
+
+    /// The error that says so.
+    pub(super) fn refuse(&self, refused: Refused) -> crate::Error {
+        FileFault::line(&self.name, refused.line, refused.what).into()
+    }
+}
+
+/// `bytes` as text; its lines are counted from 1.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Refused> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        let before = &bytes[..e.valid_up_to()];
+        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        Refused { line, what: format!("not UTF-8 at its byte {}", before.len() - start) }
+    })
+}
+
+/// The lines that say something, with their numbers from 1.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.split('\n').enumerate();
+    lines.map(|(i, line)| (i + 1, line)).filter(|(_, line)| {
+        let first = line.bytes().find(|b| !b.is_ascii_whitespace());
+        first.is_some_and(|b| b != b'#')
+    })
+}
+
+/// The first `N` fields of a line.
+pub(super) fn fields<'a, const N: usize>(line: &'a str, expected: &str) -> Result<[&'a str; N], String> {
+    let mut found = [""; N];
+    let mut fields = line.split_ascii_whitespace();
+    for (i, place) in found.iter_mut().enumerate() {
+        *place = fields.next().ok_or_else(|| format!("{i} fields: expected {expected}"))?;
+    }
+    Ok(found)
+}
