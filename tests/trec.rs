@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use snellen::data::trec::{Qrels, Source};
+use snellen::data::trec::{Qrels, TrecFile};
 use snellen::metric::evaluate::{Evaluation, Options};
 use snellen::metric::{Dialect, Kind, Measure, evaluate};
 
@@ -36,8 +36,8 @@ fn check(folder: &Path, output: &str, [qrels, run]: [&str; 2], options: &Options
             measures.push(*measure);
         }
     }
-    let qrels = Qrels::read(&Source::open(&folder.join(qrels)).unwrap()).unwrap();
-    let found = evaluate(&qrels, &Source::open(&folder.join(run)).unwrap(), &measures, options).unwrap();
+    let qrels = Qrels::read(&TrecFile::open(&folder.join(qrels)).unwrap()).unwrap();
+    let found = evaluate(&qrels, &TrecFile::open(&folder.join(run)).unwrap(), &measures, options).unwrap();
     for (measure, query, value) in expected {
         // The files are version 10's, which takes the recall in documents for another number than 9.
         if options.dialect == Dialect::TrecEval9 && matches!(measure.kind, Kind::IPrec { .. }) {
@@ -78,8 +78,8 @@ fn every_value_of_trec_evals_tests() {
 #[test]
 fn compatibility_as_ir_measures_has_it() {
     let Some(folder) = shared().map(|folder| folder.join("ir_measures-test")) else { return };
-    let qrels = Qrels::read(&Source::open(&folder.join("compat.qrels")).unwrap()).unwrap();
-    let run = Source::open(&folder.join("compat.run")).unwrap();
+    let qrels = Qrels::read(&TrecFile::open(&folder.join("compat.qrels")).unwrap()).unwrap();
+    let run = TrecFile::open(&folder.join("compat.run")).unwrap();
     let expected = expected(&folder.join("expected.compat.tsv"));
     assert_eq!(expected.len(), 7);
     for (measure, query, value) in expected {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use snellen::data::trec::{Qrels, Source};
+use snellen::data::trec::{Qrels, TrecFile};
 use snellen::metric::evaluate::{Evaluation, Options};
 use snellen::metric::significance::{Comparison, Method, compare};
 use snellen::metric::{Dialect, Measure, evaluate};
@@ -73,17 +73,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         rel: args.rel,
         depth: args.depth.map_or(usize::MAX, std::num::NonZeroUsize::get),
     };
-    let qrels = Qrels::read(&Source::open(&args.qrels)?)?;
-    let found = evaluate(&qrels, &Source::open(&args.run)?, &measures, &options)?;
+    let qrels = Qrels::read(&TrecFile::open(&args.qrels)?)?;
+    let found = evaluate(&qrels, &TrecFile::open(&args.run)?, &measures, &options)?;
     if found.queries.is_empty() {
         let what = format!("{} and {} have no query in common", args.qrels.display(), args.run.display());
         return Err(Failure::Usage(what));
     }
-    notes(&found, args, context);
+    notes(&found, &options, context);
     let compared = match &args.baseline {
         Some(baseline) => {
             let method = Method { samples: args.samples as usize, seed: args.seed, alpha: ALPHA, margin: args.margin };
-            compare(&found, &evaluate(&qrels, &Source::open(baseline)?, &measures, &options)?, &method)
+            compare(&found, &evaluate(&qrels, &TrecFile::open(baseline)?, &measures, &options)?, &method)
         }
         None => Vec::new(),
     };
@@ -157,11 +157,10 @@ fn measures(text: &str) -> Result<Vec<Measure>, String> {
 }
 
 /// What the numbers leave out, on standard error.
-fn notes(found: &Evaluation, args: &Args, context: &Context) {
-    let count_0 = args.complete || args.dialect == Dialect::Snellen;
-    let what = if count_0 { "and count 0" } else { "and do not count" };
+fn notes(found: &Evaluation, options: &Options, context: &Context) {
+    let what = if options.missing_count() { "and count 0" } else { "and do not count" };
     note(context, &found.missing, &format!("judged but not in the run, {what}"));
-    note(context, &found.unjudged, "in the run without judgements, and do not count");
+    note(context, &found.without_judgements, "in the run without judgements, and do not count");
 }
 
 fn note(context: &Context, queries: &[String], what: &str) {
@@ -208,6 +207,6 @@ fn as_json(found: &Evaluation, args: &Args) -> Value {
         "unjudged_in_first_10": found.queries.iter().map(|query| query.unjudged).sum::<usize>(),
         "tied": found.queries.iter().map(|query| query.tied).sum::<usize>(),
         "missing": found.missing,
-        "without_judgements": found.unjudged,
+        "without_judgements": found.without_judgements,
     })
 }

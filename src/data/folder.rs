@@ -1,6 +1,7 @@
 //! A read-only folder of files: on disk, mapped into memory, or built into the program.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,8 @@ pub enum Bytes {
     Mapped(memmap2::Mmap),
     /// Built into the program.
     Builtin(&'static [u8]),
+    /// In memory: unpacked, or read from a pipe.
+    Read(Vec<u8>),
     /// An empty file, which cannot be mapped.
     Empty,
 }
@@ -39,6 +42,7 @@ impl Deref for Bytes {
         match self {
             Self::Mapped(map) => map,
             Self::Builtin(bytes) => bytes,
+            Self::Read(bytes) => bytes,
             Self::Empty => &[],
         }
     }
@@ -123,6 +127,28 @@ fn list(path: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
+const MAX_UNPACKED: u64 = 16 << 30;
+
+/// As [`map`], unpacked if it is called `.gz`.
+///
+/// # Errors
+/// As [`map`], or it cannot be unpacked.
+pub fn map_unpacked(path: &Path) -> Result<Bytes> {
+    let bytes = map(path)?;
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(MAX_UNPACKED + 1);
+    reader.read_to_end(&mut unpacked).map_err(FileFault::io("unpack", path))?;
+    if unpacked.len() as u64 > MAX_UNPACKED {
+        let what = format!("unpacks to more than {MAX_UNPACKED} bytes");
+        return Err(FileFault::content(path.display(), what).into());
+    }
+    Ok(Bytes::Read(unpacked))
 }
 
 /// Maps a file into memory.

@@ -1,15 +1,11 @@
 //! Reading texts: `.txt` (a text a line), `.tsv` (id⇥text), `.jsonl` ({"id", "text"}), each also `.gz`.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{FileFault, folder};
 use crate::Result;
-
-/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
-const MAX_UNPACKED: u64 = 16 << 30;
 
 /// A text with its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,27 +37,14 @@ enum Format {
 /// an empty id or one that another line has: named by file and line.
 pub fn read(path: &Path) -> Result<Vec<Text>> {
     let name = path.display().to_string();
-    let (stem, packed) = match name.strip_suffix(".gz") {
-        Some(stem) => (stem, true),
-        None => (name.as_str(), false),
-    };
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
     let format = match Path::new(stem).extension().and_then(|e| e.to_str()) {
         Some("txt") => Format::Txt,
         Some("tsv") => Format::Tsv,
         Some("jsonl") => Format::Jsonl,
         _ => return Err(FileFault::content(name, "not a .txt, .tsv or .jsonl, nor one of them with .gz").into()),
     };
-    let bytes = folder::map(path)?;
-    if packed {
-        let mut unpacked = Vec::new();
-        let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(MAX_UNPACKED + 1);
-        reader.read_to_end(&mut unpacked).map_err(FileFault::io("unpack", path))?;
-        if unpacked.len() as u64 > MAX_UNPACKED {
-            return Err(FileFault::content(name, format!("unpacks to more than {MAX_UNPACKED} bytes")).into());
-        }
-        return parse(&name, format, &unpacked);
-    }
-    parse(&name, format, &bytes)
+    parse(&name, format, &folder::map_unpacked(path)?)
 }
 
 fn parse(name: &str, format: Format, bytes: &[u8]) -> Result<Vec<Text>> {

@@ -1,7 +1,7 @@
 //! The arithmetic contract, version 1.
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
-//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima.
+//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima; [`real`] exp and logarithms in f64 for statistics.
 //! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
 //! measures what the processor could do at most; [`team`] keeps threads awake through short steps.
 

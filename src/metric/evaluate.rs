@@ -6,7 +6,7 @@ use super::Dialect;
 use super::measure::{Kind, Measure};
 use super::ranked::{Judged, Ranked};
 use crate::Result;
-use crate::data::trec::{Entry, Judgement, Qrels, Source};
+use crate::data::trec::{Entry, Judgement, Qrels, TrecFile};
 
 /// How a run is evaluated.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,14 @@ pub struct Options {
     pub rel: i32,
     /// How much of each ranking is looked at (trec_eval -M).
     pub depth: usize,
+}
+
+impl Options {
+    /// Whether judged queries that the run lacks count.
+    #[must_use]
+    pub fn missing_count(&self) -> bool {
+        self.complete || self.dialect == Dialect::Snellen
+    }
 }
 
 impl Default for Options {
@@ -37,7 +45,7 @@ pub struct Evaluation {
     /// Judged queries that the run lacks.
     pub missing: Vec<String>,
     /// Queries of the run without judgements, which do not count.
-    pub unjudged: Vec<String>,
+    pub without_judgements: Vec<String>,
 }
 
 /// A query that counts.
@@ -57,12 +65,11 @@ pub struct Query {
 ///
 /// # Errors
 /// What reading the run says; a document that a query has twice.
-pub fn evaluate(qrels: &Qrels, run: &Source, measures: &[Measure], options: &Options) -> Result<Evaluation> {
+pub fn evaluate(qrels: &Qrels, run: &TrecFile, measures: &[Measure], options: &Options) -> Result<Evaluation> {
     let found = run.each_query(|query, entries| {
         let tied = rank(entries, options.dialect);
-        entries.truncate(options.depth);
-        let ranked =
-            judge(entries, qrels.of(query).unwrap_or_default()).map_err(|document| run.twice(query, &document))?;
+        let judgements = qrels.of(query).unwrap_or_default();
+        let ranked = judge(entries, options.depth, judgements).map_err(|document| run.twice(query, document))?;
         Ok(qrels.of(query).is_some().then(|| Query {
             id: query.to_owned(),
             values: values(&ranked, measures, options),
@@ -70,11 +77,11 @@ pub fn evaluate(qrels: &Qrels, run: &Source, measures: &[Measure], options: &Opt
             tied,
         }))
     })?;
-    let unjudged = found.iter().filter(|(_, query)| query.is_none()).map(|(id, _)| id.clone()).collect();
+    let without_judgements = found.iter().filter(|(_, query)| query.is_none()).map(|(id, _)| id.clone()).collect();
     let missing: Vec<String> =
         qrels.queries().map(|(id, _)| id).filter(|id| !found.contains_key(*id)).map(str::to_owned).collect();
     let mut queries: Vec<Query> = found.into_values().flatten().collect();
-    if options.complete || options.dialect == Dialect::Snellen {
+    if options.missing_count() {
         let nothing = |id: &String| {
             let ranked = Ranked::new(Vec::new(), qrels.of(id).unwrap_or_default().iter().map(|j| j.grade));
             Query { id: id.clone(), values: values(&ranked, measures, options), unjudged: 0, tied: 0 }
@@ -82,7 +89,7 @@ pub fn evaluate(qrels: &Qrels, run: &Source, measures: &[Measure], options: &Opt
         queries.extend(missing.iter().map(nothing));
         queries.sort_by(|a, b| a.id.cmp(&b.id));
     }
-    Ok(Evaluation { measures: measures.to_vec(), queries, missing, unjudged })
+    Ok(Evaluation { measures: measures.to_vec(), queries, missing, without_judgements })
 }
 
 fn values(ranked: &Ranked, measures: &[Measure], options: &Options) -> Vec<f64> {
@@ -103,20 +110,21 @@ fn rank(entries: &mut [Entry<'_>], dialect: Dialect) -> usize {
     entries.windows(2).filter(|pair| pair[0].score == pair[1].score).count()
 }
 
-/// What is known of the documents of a ranking; a document that it has twice is refused.
-fn judge(entries: &[Entry<'_>], judgements: &[Judgement]) -> Result<Ranked, String> {
-    let mut retrieved = vec![Judged::Unpooled; entries.len()];
+/// What is known of the first `depth` documents of a ranking; a document that it has twice, wherever, is refused.
+fn judge<'a>(entries: &[Entry<'a>], depth: usize, judgements: &[Judgement]) -> Result<Ranked, &'a str> {
+    let mut retrieved = vec![Judged::Unpooled; entries.len().min(depth)];
     let mut ranks = HashMap::with_capacity(entries.len());
     for (rank, entry) in entries.iter().enumerate() {
         if ranks.insert(entry.document, rank).is_some() {
-            return Err(entry.document.to_owned());
+            return Err(entry.document);
         }
     }
     let mut others = Vec::new();
     for judgement in judgements {
-        match ranks.get(judgement.document.as_str()) {
-            Some(rank) if judgement.grade < 0 => retrieved[*rank] = Judged::Unjudged,
-            Some(rank) => retrieved[*rank] = Judged::Grade(judgement.grade),
+        let rank = ranks.get(judgement.document.as_str());
+        match rank.and_then(|rank| retrieved.get_mut(*rank)) {
+            Some(place) if judgement.grade < 0 => *place = Judged::Unjudged,
+            Some(place) => *place = Judged::Grade(judgement.grade),
             None => others.push(judgement.grade),
         }
     }

@@ -85,6 +85,18 @@ fn a_baseline_is_compared_measure_by_measure() {
     assert_eq!(value("RR", "p_different"), 1.0);
 }
 
+/// The deviation is 0, the effect infinite.
+#[test]
+fn differences_that_are_all_alike_are_compared_too() {
+    let test = score(&["--baseline", "o.run", "--measures", "P@1", "-q"]).write("q.qrels", "q1 0 a 1\nq2 0 a 1\n");
+    let test = test.write("r.run", "q1 Q0 a 1 1 t\nq2 Q0 a 1 1 t\n").write("o.run", "q1 Q0 b 1 1 t\nq2 Q0 b 1 1 t\n");
+    let out = test.status(0).stdout;
+    assert!(
+        out.contains("difference\t1.0000\n") && out.contains("power\t1.0000\n") && out.contains("p_t\t0.0000\n"),
+        "{out}"
+    );
+}
+
 #[test]
 fn what_cannot_be_scored() {
     assert_refused(
@@ -95,10 +107,15 @@ fn what_cannot_be_scored() {
             ("no measures", score(&["--measures", " , "])),
             ("no such file", score(&[]).option("--run", "nosuch.run")),
             ("a document twice", score(&[]).write("r.run", "q1 Q0 a 1 3 t\nq2 Q0 a 1 3 t\nq1 Q0 a 2 1 t\n")),
+            (
+                "a document twice below the depth",
+                score(&["--depth", "1"]).write("r.run", "q1 Q0 a 1 3 t\nq1 Q0 b 2 1 t\nq1 Q0 b 3 0 t\n"),
+            ),
             ("a score that is NaN", score(&[]).write("r.run", "q1 Q0 a 1 NaN t\n")),
             ("a short line", score(&[]).write("r.run", "q1 Q0 a 1 2 t\nq1 Q0\n")),
             ("a judgement twice", score(&[]).write("q.qrels", "q1 0 a 1\nq1 0 a 1\n")),
             ("a grade that is no integer", score(&[]).write("q.qrels", "q1 0 a high\n")),
+            ("a grade beyond all measure", score(&[]).write("q.qrels", "q1 0 a 5000\n")),
             ("no query in common", score(&["--dialect", "trec_eval9"]).write("r.run", "q7 Q0 a 1 2 t\n")),
             ("no judgements", score(&[]).write("q.qrels", "")),
         ],

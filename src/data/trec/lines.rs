@@ -7,18 +7,10 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::folder::{self, Bytes};
 
-/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
-const MAX_UNPACKED: u64 = 64 << 30;
-
-/// A file of lines in memory: mapped, or unpacked.
-pub struct Source {
-    pub(super) name: String,
-    bytes: Held,
-}
-
-enum Held {
-    Mapped(Bytes),
-    Read(Vec<u8>),
+/// A file of judgements or of hits, in memory.
+pub struct TrecFile {
+    name: String,
+    bytes: Bytes,
 }
 
 /// Why a line cannot be used, and which (from 1).
@@ -27,29 +19,18 @@ pub(super) struct Refused {
     pub(super) what: String,
 }
 
-impl Source {
+impl TrecFile {
     /// Opens a file, unpacked if it is called `.gz`; `-` is standard input.
     ///
     /// # Errors
     /// It cannot be read or unpacked.
     pub fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        if name == "-" {
+        if path == Path::new("-") {
             let mut bytes = Vec::new();
             std::io::stdin().lock().read_to_end(&mut bytes).map_err(FileFault::io("read", path))?;
-            return Ok(Self { name: "standard input".to_owned(), bytes: Held::Read(bytes) });
+            return Ok(Self::of_bytes("standard input", bytes));
         }
-        let mapped = folder::map(path)?;
-        if !name.ends_with(".gz") {
-            return Ok(Self { name, bytes: Held::Mapped(mapped) });
-        }
-        let mut bytes = Vec::new();
-        let mut reader = flate2::read::MultiGzDecoder::new(&mapped[..]).take(MAX_UNPACKED + 1);
-        reader.read_to_end(&mut bytes).map_err(FileFault::io("unpack", path))?;
-        if bytes.len() as u64 > MAX_UNPACKED {
-            return Err(FileFault::content(name, format!("unpacks to more than {MAX_UNPACKED} bytes")).into());
-        }
-        Ok(Self { name, bytes: Held::Read(bytes) })
+        Ok(Self { name: path.display().to_string(), bytes: folder::map_unpacked(path)? })
     }
 
     /// Text that is already in memory, under a name for its errors.
@@ -59,22 +40,12 @@ impl Source {
     }
 
     pub(super) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        Self { name: name.to_owned(), bytes: Held::Read(bytes) }
-    }
-
-    /// What it is called in errors.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+        Self { name: name.to_owned(), bytes: Bytes::Read(bytes) }
     }
 
     /// All of it, without a byte order mark.
     pub(super) fn bytes(&self) -> &[u8] {
-        let bytes = match &self.bytes {
-            Held::Mapped(bytes) => &bytes[..],
-            Held::Read(bytes) => bytes,
-        };
-        bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+        self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)
     }
 
     /// The error that says so.

@@ -6,6 +6,6 @@ mod lines;
 mod qrels;
 mod run;
 
-pub use lines::Source;
+pub use lines::TrecFile;
 pub use qrels::{Judgement, Qrels};
 pub use run::Entry;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{Refused, Source, fields, lines, text};
+use super::lines::{Refused, TrecFile, fields, lines, text};
 use crate::Result;
+
+/// The highest grade: 2^grade is a gain, and its sums are to be finite.
+const HIGHEST: i32 = 1000;
 
 /// How relevant a document is to a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +26,8 @@ impl Qrels {
     ///
     /// # Errors
     /// A line with fewer than four fields, a grade that is no integer, or a document that is judged twice for a query: named by line.
-    pub fn read(source: &Source) -> Result<Self> {
-        parse(source.bytes()).map_err(|refused| source.refuse(refused))
+    pub fn read(file: &TrecFile) -> Result<Self> {
+        parse(file.bytes()).map_err(|refused| file.refuse(refused))
     }
 
     /// How many queries have judgements.
@@ -57,7 +60,11 @@ fn parse(bytes: &[u8]) -> Result<Qrels, Refused> {
     for (line, content) in lines(text) {
         let refuse = |what| Refused { line, what };
         let [query, _, document, grade] = fields(content, "query, iteration, document, grade").map_err(refuse)?;
-        let grade = grade.parse().map_err(|_| refuse(format!("the grade {grade} is not an integer")))?;
+        let grade = match grade.parse() {
+            Ok(grade) if grade <= HIGHEST => grade,
+            Ok(_) => return Err(refuse(format!("the grade {grade} is above {HIGHEST}"))),
+            Err(_) => return Err(refuse(format!("the grade {grade} is not an integer"))),
+        };
         let judgement = (Judgement { document: document.to_owned(), grade }, line);
         match queries.get_mut(query) {
             Some(judgements) => judgements.push(judgement),
@@ -81,7 +88,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Qrels, String> {
-        Qrels::read(&Source::of("q", text)).map_err(|e| e.to_string())
+        Qrels::read(&TrecFile::of("q", text)).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -99,6 +106,7 @@ mod tests {
         let refused = |text| read(text).unwrap_err();
         assert_eq!(refused("#\nq 0 a\n"), "q, line 2: 3 fields: expected query, iteration, document, grade");
         assert_eq!(refused("q 0 a 1.5"), "q, line 1: the grade 1.5 is not an integer");
+        assert_eq!(refused("q 0 a 1001"), "q, line 1: the grade 1001 is above 1000");
         assert_eq!(refused("q 0 a 99999999999"), "q, line 1: the grade 99999999999 is not an integer");
         assert_eq!(refused("q 0 a 1\np 0 a 1\nq 0 a 0"), "q, line 3: query q: document a is judged on line 1 too");
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::lines::{Refused, Source, fields, lines, text};
+use super::lines::{Refused, TrecFile, fields, lines, text};
 use crate::Result;
 
 /// Bytes of a piece, but for the rest of its last line.
@@ -34,7 +34,7 @@ struct Group<'a> {
 /// A query that went on after others had begun.
 struct Scattered;
 
-impl Source {
+impl TrecFile {
     /// Reads it as a run and gives `work` every query with its hits, as they stand, in parallel; what that returns comes by query, in the
     /// ascending order of their bytes. Ranks and tags are not looked at: a ranking is the order of its scores.
     ///
@@ -168,7 +168,7 @@ mod tests {
         let own = |_: &str, entries: &mut Vec<Entry<'_>>| {
             Ok(entries.iter().map(|e| (e.document.to_owned(), e.score)).collect())
         };
-        let found = Source::of("r", text).each_query(own);
+        let found = TrecFile::of("r", text).each_query(own);
         found.map(|queries| queries.into_iter().collect()).map_err(|e| e.to_string())
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let refused = |text| read(text).unwrap_err();
         assert_eq!(refused("q Q0 a 1 2"), "r, line 1: 5 fields: expected query, Q0, document, rank, score, tag");
         assert_eq!(refused("q Q0 a 1 2 t\n\nq Q0 a 1 x t"), "r, line 3: the score x is not a number");
-        let bytes = Source::of_bytes("r", b"q Q0 a 1 2 t\nq \xff".to_vec());
+        let bytes = TrecFile::of_bytes("r", b"q Q0 a 1 2 t\nq \xff".to_vec());
         let error = bytes.each_query(|_, _| Ok(())).unwrap_err().to_string();
         assert_eq!(error, "r, line 2: not UTF-8 at its byte 2");
     }
