@@ -226,13 +226,13 @@ mod wide {
             let their_states = theirs(&format!("tok_{i:02}"))?;
             for (t, exact) in exact.rows().into_iter().enumerate() {
                 let exact = exact.as_slice().ok_or("not contiguous")?;
-                worst[1].see(our_states.row(tokens.offsets[i] + t).iter().copied(), exact);
+                worst[1].see(our_states.row(tokens.offsets()[i] + t).iter().copied(), exact);
                 if let Some(theirs) = &their_states {
                     worst[3].see(theirs[t * width..][..width].iter().copied(), exact);
                 }
             }
         }
-        println!("{folder}: {} texts, {} tokens, against f64", texts.len(), tokens.ids.len());
+        println!("{folder}: {} texts, {} tokens, against f64", texts.len(), tokens.ids().len());
         worst[0].print("ours", "pooled");
         worst[1].print("ours", "tokens");
         if reference.is_some() {

@@ -61,7 +61,7 @@ fn compare(name: &str, short: &str) {
             .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32)
             .collect();
         assert_eq!(tokens.text(i), ids, "ids of text {i}: {:?}", text.text);
-        let ours = states.slice(ndarray::s![tokens.offsets[i]..tokens.offsets[i + 1], ..]);
+        let ours = states.slice(ndarray::s![tokens.offsets()[i]..tokens.offsets()[i + 1], ..]);
         let theirs = f32s(expected.tensor(&format!("tok_{i:02}")).unwrap().data());
         worst_state = worst_state.max(largest_difference(ours.as_slice().unwrap(), &theirs));
     }

@@ -20,6 +20,7 @@ fn cell(language: &str, measure: &str, published: &str, digits: usize, value: Op
             aggregation: "mean over sentences".into(),
             model: "tiny, \"student\"".into(),
             model_sha256: "0e".repeat(32),
+            system: "dense".into(),
             pooling: "mean+l2".into(),
             prefix: "query: ".into(),
             perturbation: None,

@@ -133,6 +133,7 @@ fn blocked(claim: &ClaimFile, why: &str) -> Vec<Cell> {
             aggregation: unknown(),
             model: recipe.model.clone(),
             model_sha256: unknown(),
+            system: "dense".to_owned(),
             pooling: recipe.pooling.map_or_else(unknown, |pooling| pooling.to_string()),
             prefix: recipe.prefix.clone(),
             perturbation: None,

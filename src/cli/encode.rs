@@ -8,7 +8,7 @@ use snellen::data::text;
 use snellen::encoder::{How, Model, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
-use super::encoding::Encoding;
+use super::encoding::{Encoding, Prefix};
 use super::{Context, Ending, Failure, progress};
 
 /// Texts that are encoded and put on the disk before the next are begun, so that embeddings do not fill the memory.
@@ -33,6 +33,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(usize, usize)>,
     #[command(flatten)]
+    prefix: Prefix,
+    #[command(flatten)]
     encoding: Encoding,
 }
 
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         return Err(Failure::Usage(format!("{}: the output would replace the input", args.output.display())));
     }
     let model = context.model(&args.model)?;
-    let recipe = args.encoding.recipe(&model);
+    let recipe = args.encoding.recipe(&model, &args.prefix.prefix);
     let mut texts: Vec<String> = text::read(&args.input)?.into_iter().map(|t| t.text).collect();
     if let Some((i, n)) = args.shard {
         // No larger than the number of texts, for i ≤ n.
@@ -76,7 +78,7 @@ fn encode(
         false => recipe.clone(),
     };
     let cache = context.embeddings(args.encoding.no_cache);
-    let mut tokens = Tokens { ids: Vec::new(), offsets: vec![0] };
+    let mut tokens = Tokens::default();
     let mut spool = Spool::beside(&args.output)?;
     // Of no texts there is one part too, so that what cannot be done is refused.
     for first in (0..texts.len().max(1)).step_by(PART) {
@@ -100,8 +102,8 @@ fn encode(
     let width = model.config().hidden;
     if args.tokens {
         let others = [
-            Tensor::i64("offsets", &[tokens.offsets.len()], tokens.offsets.iter().map(|o| *o as i64)),
-            Tensor::i64("token_ids", &[tokens.ids.len()], tokens.ids.iter().map(|id| i64::from(*id))),
+            Tensor::i64("offsets", &[tokens.offsets().len()], tokens.offsets().iter().map(|o| *o as i64)),
+            Tensor::i64("token_ids", &[tokens.ids().len()], tokens.ids().iter().map(|id| i64::from(*id))),
         ];
         spool.finish("tokens", width, &others, &metadata)?;
     } else {

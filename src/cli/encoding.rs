@@ -2,12 +2,28 @@
 
 use snellen::encoder::{Batching, Model, Order, Pooling, Recipe};
 
+/// What stands before texts of one kind.
+#[derive(clap::Args)]
+pub(crate) struct Prefix {
+    /// Put before every text, e.g. "query: ".
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    pub(crate) prefix: String,
+}
+
+/// What stands before queries, and what before documents.
+#[derive(clap::Args)]
+pub(crate) struct Prefixes {
+    /// Put before every query, e.g. "query: ".
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    pub(crate) query_prefix: String,
+    /// Put before every document, e.g. "passage: ".
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    pub(crate) corpus_prefix: String,
+}
+
 /// How texts become embeddings.
 #[derive(clap::Args)]
 pub(crate) struct Encoding {
-    /// Put before every text, e.g. "query: ".
-    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
-    prefix: String,
     /// mean, cls, max or none. Default: what the model's modules.json says, else mean.
     #[arg(long)]
     pooling: Option<Pooling>,
@@ -26,11 +42,11 @@ pub(crate) struct Encoding {
 }
 
 impl Encoding {
-    /// The model's own recipe with what the options change.
-    pub(crate) fn recipe(&self, model: &Model) -> Recipe {
+    /// The model's own recipe with what the options change, for texts with this prefix.
+    pub(crate) fn recipe(&self, model: &Model, prefix: &str) -> Recipe {
         let own = model.recipe();
         Recipe {
-            prefix: self.prefix.clone(),
+            prefix: prefix.to_owned(),
             pooling: self.pooling.unwrap_or(own.pooling),
             layer: self.layer.unwrap_or(own.layer),
             ..own

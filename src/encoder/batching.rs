@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_text_is_in_one_batch() {
-        let tokens = Tokens { ids: vec![0; 12], offsets: vec![0, 5, 6, 8, 12] };
+        let tokens = Tokens { ids: vec![0; 12], offsets: vec![0, 5, 6, 8, 12], ..Tokens::default() };
         let batches = |most, order| Batching { tokens: most, order, ..Batching::default() }.batches(&tokens);
         assert_eq!(batches(6, Order::Given), [vec![0, 1], vec![2, 3]]);
         assert_eq!(batches(7, Order::Reversed), [vec![3, 2, 1], vec![0]]);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_no_more_texts_than_asked_for() {
-        let tokens = Tokens { ids: vec![0; 12], offsets: vec![0, 5, 6, 8, 12] };
+        let tokens = Tokens { ids: vec![0; 12], offsets: vec![0, 5, 6, 8, 12], ..Tokens::default() };
         let batches = |texts| Batching { tokens: usize::MAX, texts, order: Order::Given }.batches(&tokens);
         assert_eq!(batches(3), [vec![0, 1, 2], vec![3]]);
         assert_eq!(batches(1).len(), 4);
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_shuffled_order_is_another_one_with_every_text_and_always_the_same() {
         let order = |texts: usize| {
-            let tokens = Tokens { ids: vec![0; texts], offsets: (0..=texts).collect() };
+            let tokens = Tokens { ids: vec![0; texts], offsets: (0..=texts).collect(), ..Tokens::default() };
             Batching { order: Order::Shuffled, ..Batching::default() }.batches(&tokens).concat()
         };
         let (long, short) = (order(50), order(20));

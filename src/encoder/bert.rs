@@ -45,6 +45,20 @@ struct Layer {
     output_norm: LayerNorm,
 }
 
+/// A text to be encoded.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub(super) ids: &'a [u32],
+    /// How many of its first tokens attention looks at, at least one.
+    pub(super) attended: usize,
+}
+
+/// Where a text's tokens are among those of a batch.
+struct Place {
+    rows: Range<usize>,
+    attended: usize,
+}
+
 struct Linear {
     weight: Columns,
     bias: Vec<f32>,
@@ -102,25 +116,29 @@ impl Bert {
     /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings), which `take` sees. The team shares each step.
     pub(super) fn forward<T>(
         &self,
-        texts: &[&[u32]],
+        texts: &[Text<'_>],
         layer: usize,
         team: &Team<'_>,
         take: impl FnOnce(&[f32]) -> T,
     ) -> Result<T, Stopped> {
-        let mut ranges = Vec::with_capacity(texts.len());
+        let mut places = Vec::with_capacity(texts.len());
         let mut start = 0;
         for text in texts {
-            ranges.push(start..start + text.len());
-            start += text.len();
+            let end = start + text.ids.len();
+            places.push(Place { rows: start..end, attended: text.attended });
+            start = end;
         }
         let of_row = |stage: String| {
-            let ranges = &ranges;
-            move |e: NotFinite| Stopped { stage, text: ranges.iter().position(|r| r.contains(&e.row)).unwrap_or(0) }
+            let places = &places;
+            move |e: NotFinite| {
+                let text = places.iter().position(|place| place.rows.contains(&e.row));
+                Stopped { stage, text: text.unwrap_or(0) }
+            }
         };
         self.spaces.pass(|space| {
             self.embed(texts, space.states.sized(start, self.config.hidden));
             for (i, layer) in self.layers.iter().take(layer).enumerate() {
-                let done = layer.forward(space, &self.spaces, &ranges, &self.config, team);
+                let done = layer.forward(space, &self.spaces, &places, &self.config, team);
                 done.map_err(of_row(format!("layer {i}")))?;
             }
             let states = space.states.sized(start, self.config.hidden);
@@ -132,7 +150,7 @@ impl Bert {
     }
 
     /// (word + token type 0) + position, then LayerNorm, into `states` [T, H].
-    fn embed(&self, texts: &[&[u32]], mut states: ArrayViewMut2<'_, f32>) {
+    fn embed(&self, texts: &[Text<'_>], mut states: ArrayViewMut2<'_, f32>) {
         let h = self.config.hidden;
         let states = states.as_slice_mut().expect("contiguous");
         let words = self
@@ -141,7 +159,7 @@ impl Bert {
             .expect("its shape was checked when it was loaded");
         let mut rows_left = states.chunks_exact_mut(h);
         for text in texts {
-            for (position, (id, row)) in text.iter().zip(rows_left.by_ref()).enumerate() {
+            for (position, (id, row)) in text.ids.iter().zip(rows_left.by_ref()).enumerate() {
                 words.row(*id as usize, row);
                 rows::add(row, &self.token_type);
                 rows::add(row, &self.positions[(self.config.first_position + position) * h..][..h]);
@@ -171,11 +189,11 @@ impl Layer {
         &self,
         space: &mut Space,
         spaces: &Spaces,
-        texts: &[Range<usize>],
+        texts: &[Place],
         config: &Config,
         team: &Team<'_>,
     ) -> Result<(), NotFinite> {
-        let (tokens, h) = (texts.last().map_or(0, |last| last.end), config.hidden);
+        let (tokens, h) = (texts.last().map_or(0, |last| last.rows.end), config.hidden);
         let Space { states, projected, context, attended, wide, rows } = space;
         let mut states = states.sized(tokens, h);
         let mut projected = projected.sized(tokens, 3 * h);
@@ -183,8 +201,9 @@ impl Layer {
         self.attention.apply(rows, None, None, team, projected.view_mut());
         let mut context = context.sized(tokens, h);
         for text in texts {
-            let (projected, context) = (projected.slice(s![text.clone(), ..]), context.slice_mut(s![text.clone(), ..]));
-            attend(projected, context, config.heads, spaces, team).map_err(|_| NotFinite { row: text.start })?;
+            let rows = s![text.rows.clone(), ..];
+            attend(projected.slice(rows), context.slice_mut(rows), text.attended, config.heads, spaces, team)
+                .map_err(|_| NotFinite { row: text.rows.start })?;
         }
         let mut attended = attended.sized(tokens, h);
         rows.fill(context.view())?;
@@ -201,10 +220,12 @@ impl Layer {
     }
 }
 
-/// Attention of one text: softmax(Q·Kᵀ / √width)·V for each head, from `projected` [L, 3H] into `context` [L, H].
+/// Attention of one text: softmax(Q·Kᵀ / √width)·V for each head, from `projected` [L, 3H] into `context` [L, H]. Keys and values are the
+/// first `attended` tokens.
 fn attend(
     projected: ArrayView2<'_, f32>,
     mut context: ArrayViewMut2<'_, f32>,
+    attended: usize,
     heads: usize,
     spaces: &Spaces,
     team: &Team<'_>,
@@ -213,8 +234,8 @@ fn attend(
     let width = h / heads;
     let mut outputs = context.axis_chunks_iter_mut(Axis(1), width).enumerate();
     let attend = |space: &mut HeadSpace, head: usize, out: ArrayViewMut2<'_, f32>| {
-        let part = |i: usize| projected.slice(s![.., i * h + head * width..i * h + (head + 1) * width]);
-        space.attend([part(0), part(1), part(2)], out)
+        let part = |i: usize, n: usize| projected.slice(s![..n, i * h + head * width..i * h + (head + 1) * width]);
+        space.attend([part(0, tokens), part(1, attended), part(2, attended)], out)
     };
     let parts = team.parts(heads, 2 * tokens * tokens * h, HEADS);
     if parts == 1 {
@@ -237,14 +258,15 @@ fn attend(
 }
 
 impl HeadSpace {
-    /// One head: Q, K, V [L, width] each.
+    /// One head: Q [L, width], K and V [attended, width] each.
     fn attend(&mut self, [q, k, v]: [ArrayView2<'_, f32>; 3], out: ArrayViewMut2<'_, f32>) -> Result<(), NotFinite> {
         let (tokens, width) = q.dim();
-        let mut scores = self.scores.sized(tokens, tokens);
+        let attended = k.nrows();
+        let mut scores = self.scores.sized(tokens, attended);
         self.rows.fill(q)?;
         self.columns.fill(k)?;
         product(&self.rows, &self.columns, scores.view_mut());
-        rows::softmax(scores.as_slice_mut().expect("contiguous"), tokens, (width as f32).sqrt());
+        rows::softmax(scores.as_slice_mut().expect("contiguous"), attended, (width as f32).sqrt());
         self.rows.fill(scores.view())?;
         self.columns.fill(v.t())?;
         product(&self.rows, &self.columns, out);

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::bert::{Bert, Stopped};
+use super::bert::{Bert, Stopped, Text};
 use super::pieces::Tokenizer;
-use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, tokens, weights};
+use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, late, tokens, weights};
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
@@ -16,13 +16,14 @@ use crate::kernel::rows;
 use crate::kernel::team::gather;
 
 /// Files that decide an embedding, besides the weights.
-const DECIDING: [&str; 6] = [
+const DECIDING: [&str; 7] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "modules.json",
     "sentence_bert_config.json",
     "1_Pooling/config.json",
+    late::SETTINGS,
 ];
 
 /// How texts become embeddings.
@@ -140,7 +141,11 @@ impl Model {
         tokenizer.and(weights)
     }
 
-    fn tokenizer(&self) -> Result<&Tokenizer> {
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub(super) fn tokenizer(&self) -> Result<&Tokenizer> {
         if let Some(tokenizer) = self.tokenizer.get() {
             return Ok(tokenizer);
         }
@@ -209,16 +214,17 @@ impl Model {
         let finished = batches
             .into_par_iter()
             .map(|texts| {
-                let ids: Vec<&[u32]> = texts.iter().map(|text| tokens.text(*text)).collect();
+                let given = |text: &usize| Text { ids: tokens.text(*text), attended: tokens.attended(*text) };
+                let given: Vec<Text<'_>> = texts.iter().map(given).collect();
                 let take = |mut rest: &[f32]| {
-                    let each = texts.iter().zip(&ids).map(|(text, ids)| {
-                        let (states, after) = rest.split_at(ids.len() * self.config.hidden);
+                    let each = texts.iter().zip(&given).map(|(text, given)| {
+                        let (states, after) = rest.split_at(given.ids.len() * self.config.hidden);
                         rest = after;
                         finish(*text, states)
                     });
                     each.collect::<Vec<_>>()
                 };
-                let out = gather(threads, |team| bert.forward(&ids, how.recipe.layer, team, take)).map_err(
+                let out = gather(threads, |team| bert.forward(&given, how.recipe.layer, team, take)).map_err(
                     |Stopped { stage, text }| (texts[text], self.not_finite(stage, how.first + texts[text])),
                 )?;
                 (how.done)(texts.len());

@@ -15,13 +15,31 @@ use crate::data::folder::Folder;
 /// Token ids of several texts, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// Ids of all texts.
-    pub ids: Vec<u32>,
+    pub(super) ids: Vec<u32>,
     /// Text i is `ids[offsets[i]..offsets[i + 1]]`; one longer than there are texts.
-    pub offsets: Vec<usize>,
+    pub(super) offsets: Vec<usize>,
+    /// How many of each text's first tokens are looked at by attention; empty: all.
+    pub(super) attended: Vec<usize>,
 }
 
 impl Tokens {
+    /// Ids of all texts.
+    #[must_use]
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Text i has the tokens `offsets[i]..offsets[i + 1]`; one longer than there are texts.
+    #[must_use]
+    pub fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
+    /// How many of text `i`'s first tokens attention looks at.
+    pub(super) fn attended(&self, i: usize) -> usize {
+        self.attended.get(i).copied().unwrap_or_else(|| self.text(i).len())
+    }
+
     /// How many texts there are.
     #[must_use]
     pub fn texts(&self) -> usize {
@@ -30,6 +48,10 @@ impl Tokens {
 
     /// Adds the texts of `more` behind these.
     pub fn extend(&mut self, more: &Self) {
+        if !(self.attended.is_empty() && more.attended.is_empty()) {
+            let attended = |tokens: &Self| (0..tokens.texts()).map(|i| tokens.attended(i)).collect::<Vec<_>>();
+            self.attended = [attended(self), attended(more)].concat();
+        }
         let before = self.ids.len();
         self.ids.extend_from_slice(&more.ids);
         if self.offsets.is_empty() {
@@ -137,7 +159,7 @@ pub(super) fn tokenize<T: AsRef<str> + Sync>(
             guarded(|| Ok(tokenizer.encode_fast(text, true)?.get_ids().to_vec()))
         })
         .collect();
-    let mut tokens = Tokens { ids: Vec::new(), offsets: vec![0] };
+    let mut tokens = Tokens { offsets: vec![0], ..Tokens::default() };
     for (text, ids) in encoded.into_iter().enumerate() {
         tokens.ids.extend(ids.map_err(|what| (text, what))?);
         tokens.offsets.push(tokens.ids.len());

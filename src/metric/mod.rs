@@ -12,3 +12,4 @@ pub use bitext::{Bitext, bitext};
 pub use dialect::Dialect;
 pub use evaluate::evaluate;
 pub use measure::{Kind, Measure};
+pub use ranked::average_precision;

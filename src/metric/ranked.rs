@@ -110,9 +110,7 @@ impl Ranked {
     }
 
     fn ap(&self, rel: i32, cutoff: usize, divisor: usize) -> f64 {
-        let precisions =
-            self.hits(rel, cutoff).enumerate().map(|(before, rank)| (before + 1) as f64 / (rank + 1) as f64);
-        ratio(precisions.fold(0.0, |sum, x| sum + x), divisor as f64)
+        average_precision(self.hits(rel, cutoff), divisor)
     }
 
     /// The quotient of both sums over the first ranks, gain / log2(rank + 1).
@@ -201,6 +199,13 @@ impl Ranked {
     fn depth(&self) -> usize {
         self.retrieved.len().max(self.ideal.len())
     }
+}
+
+/// The precisions at the ranks, from 0 and ascending, of relevant documents, added up and divided. 0 where there is nothing to divide by.
+#[must_use]
+pub fn average_precision(ranks: impl IntoIterator<Item = usize>, divisor: usize) -> f64 {
+    let precisions = ranks.into_iter().enumerate().map(|(before, rank)| (before + 1) as f64 / (rank + 1) as f64);
+    ratio(precisions.fold(0.0, |sum, x| sum + x), divisor as f64)
 }
 
 /// Rank-biased overlap of a ranking of `length` documents and an ideal one, whose documents' ranks are given, to a depth.

@@ -1,19 +1,23 @@
 //! Rankings: from embeddings to the best documents of every query.
 //!
 //! [`dense`] compares one embedding a text, [`late`] all token embeddings. Both score exhaustively, on exact products, block by block as
-//! the corpus streams by.
+//! the corpus streams by. [`bm25`] compares terms, and [`fusion`] makes one ranking of several.
 
 mod best;
+pub mod bm25;
 pub mod dense;
 mod digest;
 mod fault;
+pub mod fusion;
 pub mod late;
 mod ragged;
 mod run;
+mod terms;
 
 pub use dense::rank;
 pub use digest::digest;
 pub use run::write_trec;
+pub use terms::Analyzer;
 
 /// A document in a ranking.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,4 +26,10 @@ pub struct Hit {
     pub document: usize,
     /// Its score.
     pub score: f32,
+}
+
+/// Puts the best first, of equal scores the lower document, and keeps `k`.
+fn best_first(hits: &mut Vec<Hit>, k: usize) {
+    hits.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+    hits.truncate(k);
 }

@@ -13,7 +13,7 @@ pub struct Key {
     pub data_sha256: String,
     /// The language or language pair, in the source's own spelling.
     pub language: String,
-    /// Which side asks: `xx-en` or `en-xx`.
+    /// Which side asks, `xx-en` or `en-xx`, or which candidates are offered: a view of LAReQA.
     pub direction: String,
     /// The measure with its cut-off, e.g. `f1`.
     pub measure: String,
@@ -23,9 +23,11 @@ pub struct Key {
     pub model: String,
     /// SHA-256 over everything in the model's folder that decides an embedding.
     pub model_sha256: String,
+    /// How documents are scored: `dense`, `late`, `bm25(k1=0.9,b=0.4)` or what was fused.
+    pub system: String,
     /// Pooling and normalisation, e.g. `mean+l2`.
     pub pooling: String,
-    /// The text before every sentence.
+    /// The text before every sentence; before queries and before documents, where these differ.
     pub prefix: String,
     /// The perturbation of the queries, if any, with its seed.
     pub perturbation: Option<String>,

@@ -177,6 +177,7 @@ impl Setup {
             aggregation: String::new(),
             model: model.name().to_owned(),
             model_sha256: model.digest().to_owned(),
+            system: "dense".to_owned(),
             pooling: recipe.name(model.config()),
             prefix: recipe.prefix.clone(),
             perturbation: None,

@@ -1,4 +1,4 @@
-//! `snellen task`: a retrieval task, model and data → cells.
+//! Tatoeba.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,24 +10,12 @@ use snellen::encoder::How;
 use snellen::retrieval;
 use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
 
-use super::encoding::Encoding;
-use super::{Context, Ending, Failure, Machine, progress};
-
-/// Run a retrieval task.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    task: Task,
-}
-
-#[derive(clap::Subcommand)]
-enum Task {
-    /// Tatoeba: a sentence's translation among the sentences of the other side.
-    Tatoeba(Tatoeba),
-}
+use super::{chosen, columns};
+use crate::cli::encoding::{Encoding, Prefix};
+use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
-struct Tatoeba {
+pub(super) struct Args {
     /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
     #[arg(long)]
     model: String,
@@ -50,28 +38,23 @@ struct Tatoeba {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
+    prefix: Prefix,
+    #[command(flatten)]
     encoding: Encoding,
 }
 
-pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
-    let Task::Tatoeba(args) = &args.task;
+pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let model = context.model(&args.model)?;
     let setup = Setup {
         direction: args.direction.unwrap_or(args.convention.direction()),
         convention: args.convention,
-        recipe: args.encoding.recipe(&model),
+        recipe: args.encoding.recipe(&model, &args.prefix.prefix),
     };
     let all = tatoeba::languages(&data)?;
-    // Reports call a language `deu-eng`, file names `deu`: both are understood, and one named twice counts once.
-    let mut asked: Vec<String> =
-        args.languages.iter().map(|l| l.strip_suffix("-eng").unwrap_or(l).to_owned()).collect();
-    asked.sort();
-    asked.dedup();
-    if let Some(unknown) = asked.iter().find(|language| !all.contains(language)) {
-        return Err(Failure::Usage(format!("{} has no language {unknown}; it has {}", data.name, all.join(" "))));
-    }
-    let chosen = if asked.is_empty() { &all } else { &asked };
+    // Reports call a language `deu-eng`, file names `deu`: both are understood.
+    let asked: Vec<String> = args.languages.iter().map(|l| l.strip_suffix("-eng").unwrap_or(l).to_owned()).collect();
+    let chosen = chosen(&asked, &all, &data.name)?;
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
     let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
@@ -110,7 +93,7 @@ fn csv(scored: &[Scored]) -> Result<Vec<u8>, Failure> {
     Ok(out.into_bytes())
 }
 
-fn print(args: &Tatoeba, scored: &[Scored]) -> Result<(), Failure> {
+fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
     let mut digest = Digest::new();
     scored.iter().for_each(|one| {
         digest.field(&one.digest).field(&one.embeddings);
@@ -129,14 +112,14 @@ fn print(args: &Tatoeba, scored: &[Scored]) -> Result<(), Failure> {
         Machine::Table => {
             let measures: Vec<&str> =
                 scored.first().iter().flat_map(|one| &one.cells).map(|(k, _)| k.measure.as_str()).collect();
-            writeln!(out, "{:12}{}  digest", "language", columns(&measures))?;
+            writeln!(out, "{:12}{}  digest", "language", columns(&measures, 11))?;
             for one in scored {
                 let language = one.cells.first().map_or("", |(key, _)| key.language.as_str());
                 let values: Vec<String> = one.cells.iter().map(|(_, value)| format!("{value:.6}")).collect();
-                writeln!(out, "{language:12}{}  {}", columns(&values), &one.digest[..16])?;
+                writeln!(out, "{language:12}{}  {}", columns(&values, 11), &one.digest[..16])?;
             }
             let means: Vec<String> = (0..measures.len()).map(|m| format!("{:.6}", mean(scored, m))).collect();
-            writeln!(out, "{:12}{}  {}", "mean", columns(&means), &digest.hex()[..16])?;
+            writeln!(out, "{:12}{}  {}", "mean", columns(&means, 11), &digest.hex()[..16])?;
         }
     }
     Ok(())
@@ -145,8 +128,4 @@ fn print(args: &Tatoeba, scored: &[Scored]) -> Result<(), Failure> {
 /// The mean of measure `m` over the languages.
 fn mean(scored: &[Scored], m: usize) -> f64 {
     scored.iter().map(|one| one.cells[m].1).sum::<f64>() / scored.len() as f64
-}
-
-fn columns<T: AsRef<str>>(values: &[T]) -> String {
-    values.iter().map(|value| format!("{:>11}", value.as_ref())).collect()
 }

@@ -1,0 +1,151 @@
+//! LAReQA.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use snellen::data::atomic;
+use snellen::data::digest::Digest;
+use snellen::encoder::How;
+use snellen::retrieval;
+use snellen::task::lareqa::{self, Grid, Language, MEASURES, Scored, Setup, View};
+
+use super::{chosen, columns};
+use crate::cli::encoding::{Encoding, Prefixes};
+use crate::cli::{Context, Ending, Failure, Machine, progress};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
+    #[arg(long)]
+    model: String,
+    /// A data set's name, or a folder with `LANG.json` of XQuAD-R.
+    #[arg(long, default_value = "xquad-r")]
+    data: String,
+    /// Only these languages, on both sides. Default: all.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    languages: Vec<String>,
+    /// Also write here `cells.csv`, the TREC run `lareqa.run` (first 100 candidates) and its `lareqa.qrels`.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// table or json.
+    #[arg(long, default_value = "table")]
+    format: Machine,
+    #[command(flatten)]
+    prefixes: Prefixes,
+    #[command(flatten)]
+    encoding: Encoding,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let data = context.shelf()?.find(&args.data)?;
+    let model = context.model(&args.model)?;
+    let setup = Setup {
+        questions: args.encoding.recipe(&model, &args.prefixes.query_prefix),
+        candidates: args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
+    };
+    let languages = chosen(&args.languages, &lareqa::languages(&data)?, &data.name)?
+        .iter()
+        .map(|code| Language::read(&data, code))
+        .collect::<Result<Vec<_>, _>>()?;
+    let texts = languages.iter().map(|language| language.questions.len() + language.candidates.len()).sum();
+    let bar = progress::bar(context, texts, "encoding");
+    let how =
+        How { recipe: &setup.questions, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
+    let scored = setup.score(&data, &languages, &model, &how, &context.embeddings(args.encoding.no_cache))?;
+    bar.finish_and_clear();
+    if let Some(folder) = &args.output {
+        write(folder, &languages, &scored, model.name())?;
+    }
+    let mut digest = Digest::new();
+    digest.field(&scored.digest).field(&scored.embeddings);
+    print(args, &scored, &digest.hex())?;
+    Ok(Ending::Holds)
+}
+
+/// Cells, run and judgements, so that other programs can check the first with the others.
+fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> Result<(), Failure> {
+    let mut csv = String::from("language,view,measure,value\n");
+    for (key, value) in &scored.cells {
+        // The name of a measure may hold a comma.
+        csv.push_str(&format!("{},{},\"{}\",{value}\n", key.language, key.direction, key.measure));
+    }
+    let questions: Vec<String> = languages
+        .iter()
+        .flat_map(|language| language.questions.iter().map(|question| format!("{}_{}", question.id, language.code)))
+        .collect();
+    let candidates: Vec<&str> =
+        languages.iter().flat_map(|language| &language.candidates).map(|candidate| candidate.id.as_str()).collect();
+    let mut run = Vec::new();
+    let (query, document) = (|i: usize| questions[i].clone(), |i: usize| candidates[i].to_owned());
+    retrieval::write_trec(&mut run, &scored.rankings, query, document, &tag.replace(char::is_whitespace, "-"))?;
+    let mut qrels = String::new();
+    for (i, question) in questions.iter().enumerate() {
+        for answer in scored.views.answers(i) {
+            qrels.push_str(&format!("{question} 0 {} 1\n", candidates[*answer]));
+        }
+    }
+    atomic::write(&folder.join("cells.csv"), csv.as_bytes())?;
+    atomic::write(&folder.join("lareqa.run"), &run)?;
+    Ok(atomic::write(&folder.join("lareqa.qrels"), qrels.as_bytes())?)
+}
+
+fn print(args: &Args, scored: &Scored, digest: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let views = &scored.views;
+    if args.format == Machine::Json {
+        let cells: Vec<_> = scored.cells.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+        let n = 0..views.languages.len();
+        let share = |asking| n.clone().map(|answering| views.share(asking, answering)).collect::<Vec<_>>();
+        let bias: Vec<_> = n.clone().map(share).collect();
+        let run = args.output.as_ref().map(|folder| folder.display().to_string());
+        let all = json!({"schema": 1, "cells": cells, "languages": views.languages, "share_of_first_20": bias, "digest": digest, "run": run});
+        writeln!(out, "{all:#}")?;
+        return Ok(());
+    }
+    writeln!(out, "{:10}{}", "view", columns(&["mAP@20", "mAP"], 10))?;
+    for view in View::ALL {
+        let means: Vec<String> = (0..2).map(|i| number(views.mean(view, i))).collect();
+        writeln!(out, "{:10}{}", view.to_string(), columns(&means, 10))?;
+    }
+    let codes = &views.languages;
+    writeln!(out, "\n{:10}{}", "questions", columns(&["mAP@20", "mAP"], 10))?;
+    for (row, code) in codes.iter().enumerate() {
+        let means: Vec<String> = (0..2).map(|i| number(views.pool.at(row, 0, i))).collect();
+        writeln!(out, "{code:10}{}", columns(&means, 10))?;
+    }
+    for (title, grid) in [("all languages, the answer in one", &views.single), ("one language", &views.mono)] {
+        matrix(
+            &mut out,
+            &format!("{} by language of questions (rows) and answers; candidates of {title}", "mAP"),
+            codes,
+            |a, b| number_short(grid, a, b),
+        )?;
+    }
+    let share = |a, b| format!("{:.3}", views.share(a, b));
+    matrix(&mut out, "share of languages (columns) in the first 20 candidates of all", codes, share)?;
+    writeln!(out, "\nmeasures are {} and {}; digest {}", MEASURES[0], MEASURES[1], &digest[..16])?;
+    Ok(())
+}
+
+fn matrix(
+    out: &mut dyn Write,
+    title: &str,
+    codes: &[String],
+    value: impl Fn(usize, usize) -> String,
+) -> Result<(), Failure> {
+    writeln!(out, "\n{title}\n{:10}{}", "", columns(codes, 7))?;
+    for (row, code) in codes.iter().enumerate() {
+        let values: Vec<String> = (0..codes.len()).map(|column| value(row, column)).collect();
+        writeln!(out, "{code:10}{}", columns(&values, 7))?;
+    }
+    Ok(())
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.6}"))
+}
+
+fn number_short(grid: &Grid, row: usize, column: usize) -> String {
+    grid.at(row, column, 1).map_or("-".to_owned(), |value| format!("{value:.3}"))
+}

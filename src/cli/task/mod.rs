@@ -1,0 +1,41 @@
+//! `snellen task`: a retrieval task, model and data → cells.
+
+mod lareqa;
+mod tatoeba;
+
+use super::{Context, Ending, Failure};
+
+/// Run a retrieval task.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Tatoeba: a sentence's translation among the sentences of the other side.
+    Tatoeba(tatoeba::Args),
+    /// LAReQA: a question's answers among the sentences of all languages (XQuAD-R).
+    Lareqa(lareqa::Args),
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    match &args.task {
+        Task::Tatoeba(args) => tatoeba::run(args, context),
+        Task::Lareqa(args) => lareqa::run(args, context),
+    }
+}
+
+/// The languages that were asked for, sorted as `all` is; all of them if none was.
+fn chosen(asked: &[String], all: &[String], data: &str) -> Result<Vec<String>, Failure> {
+    if let Some(unknown) = asked.iter().find(|language| !all.contains(language)) {
+        return Err(Failure::Usage(format!("{data} has no language {unknown}; it has {}", all.join(" "))));
+    }
+    Ok(all.iter().filter(|language| asked.is_empty() || asked.contains(language)).cloned().collect())
+}
+
+/// Values under each other.
+fn columns<T: AsRef<str>>(values: &[T], width: usize) -> String {
+    values.iter().map(|value| format!("{:>width$}", value.as_ref())).collect()
+}
