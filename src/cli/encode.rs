@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use snellen::data::spool::Spool;
 use snellen::data::tensors::Tensor;
-use snellen::data::text;
+use snellen::data::text::{self, Text};
 use snellen::encoder::{How, Model, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
@@ -38,9 +38,19 @@ pub(crate) struct Args {
     encoding: Encoding,
 }
 
-fn shard(text: &str) -> Result<(usize, usize), String> {
+pub(super) fn shard(text: &str) -> Result<(usize, usize), String> {
     let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     parts.filter(|(i, n)| 1 <= *i && i <= n).ok_or_else(|| format!("{text} is not I/N with 1 ≤ I ≤ N"))
+}
+
+/// The texts of a shard.
+pub(super) fn part(mut texts: Vec<Text>, shard: Option<(usize, usize)>) -> Vec<Text> {
+    let Some((i, n)) = shard else { return texts };
+    // No larger than the number of texts, for i ≤ n.
+    let count = texts.len();
+    let bound = |i: usize| (count as u128 * i as u128 / n as u128) as usize;
+    texts.truncate(bound(i));
+    texts.split_off(bound(i - 1))
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -49,12 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let model = context.model(&args.model)?;
     let recipe = args.encoding.recipe(&model, &args.prefix.prefix);
-    let mut texts: Vec<String> = text::read(&args.input)?.into_iter().map(|t| t.text).collect();
-    if let Some((i, n)) = args.shard {
-        // No larger than the number of texts, for i ≤ n.
-        let bound = |i: usize| (texts.len() as u128 * i as u128 / n as u128) as usize;
-        texts = texts[bound(i - 1)..bound(i)].to_vec();
-    }
+    let texts: Vec<String> = part(text::read(&args.input)?, args.shard).into_iter().map(|t| t.text).collect();
     let bar = progress::bar(context, texts.len(), "encoding");
     let digest = encode(args, context, &model, &recipe, &texts, &|n| bar.inc(n as u64))?;
     bar.finish_and_clear();

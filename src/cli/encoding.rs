@@ -1,6 +1,8 @@
 //! Options of every command that encodes.
 
 use snellen::encoder::{Batching, Model, Order, Pooling, Recipe};
+use snellen::retrieval::Analyzer;
+use snellen::retrieval::bm25::Parameters;
 
 /// What stands before texts of one kind.
 #[derive(clap::Args)]
@@ -19,6 +21,35 @@ pub(crate) struct Prefixes {
     /// Put before every document, e.g. "passage: ".
     #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     pub(crate) corpus_prefix: String,
+}
+
+/// How BM25 counts.
+#[derive(clap::Args)]
+pub(crate) struct Lexical {
+    /// plain (words in lower case), or a language whose stems bm25 compares: english, french, …
+    #[arg(long, default_value = "english", value_name = "NAME")]
+    pub(crate) analyzer: Analyzer,
+    /// How soon further occurrences of a term cease to count.
+    #[arg(long, default_value_t = Parameters::default().k1, value_parser = k1, value_name = "X")]
+    k1: f64,
+    /// How much longer documents are held back, 0 to 1.
+    #[arg(long, default_value_t = Parameters::default().b, value_parser = b, value_name = "X")]
+    b: f64,
+}
+
+fn k1(text: &str) -> Result<f64, String> {
+    let k1 = text.parse().ok().filter(|k1| *k1 >= 0.0 && *k1 < 1e6);
+    k1.ok_or_else(|| "expected a number from 0".to_owned())
+}
+
+fn b(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|b| (0.0..=1.0).contains(b)).ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+impl Lexical {
+    pub(crate) fn parameters(&self) -> Parameters {
+        Parameters { k1: self.k1, b: self.b }
+    }
 }
 
 /// How texts become embeddings.

@@ -10,6 +10,7 @@ mod encoding;
 mod invariance;
 mod model;
 mod progress;
+mod retrieve;
 mod score;
 mod task;
 mod verify;
@@ -64,6 +65,7 @@ enum Command {
     Model(model::Args),
     Encode(encode::Args),
     Task(task::Args),
+    Retrieve(retrieve::Args),
     Score(score::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
@@ -220,6 +222,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Model(args) => model::run(args, &context),
         Command::Encode(args) => encode::run(args, &context),
         Command::Task(args) => task::run(args, &context),
+        Command::Retrieve(args) => retrieve::run(args, &context),
         Command::Score(args) => score::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),

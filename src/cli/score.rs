@@ -146,7 +146,7 @@ fn comparison(out: &mut dyn Write, one: &Comparison, args: &Args) -> Result<(), 
 }
 
 /// Measures, separated by blanks, or commas that are not between brackets.
-fn measures(text: &str) -> Result<Vec<Measure>, String> {
+pub(super) fn measures(text: &str) -> Result<Vec<Measure>, String> {
     let mut depth = 0;
     let separates = |c: char| {
         depth += i32::from(c == '(') - i32::from(c == ')');
@@ -157,7 +157,7 @@ fn measures(text: &str) -> Result<Vec<Measure>, String> {
 }
 
 /// What the numbers leave out, on standard error.
-fn notes(found: &Evaluation, options: &Options, context: &Context) {
+pub(super) fn notes(found: &Evaluation, options: &Options, context: &Context) {
     let what = if options.missing_count() { "and count 0" } else { "and do not count" };
     note(context, &found.missing, &format!("judged but not in the run, {what}"));
     note(context, &found.without_judgements, "in the run without judgements, and do not count");

@@ -35,7 +35,10 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
 }
 
 /// Refuses a path where no file can be put.
-pub(super) fn check(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// What stands in the way.
+pub fn check(path: &Path) -> Result<()> {
     // Renaming over a device would put a file in its place.
     if path.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(FileFault::content(path.display(), "cannot be written: it is there and not a file").into());

@@ -10,8 +10,10 @@ use crate::Result;
 /// The manifests of `data-manifests/`, by file name.
 const BUILT_IN: &[(&str, &str)] = &[
     ("LaBSE.toml", include_str!("../../data-manifests/LaBSE.toml")),
+    ("afriqa.toml", include_str!("../../data-manifests/afriqa.toml")),
     ("all-MiniLM-L6-v2.toml", include_str!("../../data-manifests/all-MiniLM-L6-v2.toml")),
     ("bert-base-multilingual-cased.toml", include_str!("../../data-manifests/bert-base-multilingual-cased.toml")),
+    ("ciral.toml", include_str!("../../data-manifests/ciral.toml")),
     ("multilingual-e5-base.toml", include_str!("../../data-manifests/multilingual-e5-base.toml")),
     ("multilingual-e5-small-q4.toml", include_str!("../../data-manifests/multilingual-e5-small-q4.toml")),
     ("tatoeba.toml", include_str!("../../data-manifests/tatoeba.toml")),

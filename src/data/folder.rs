@@ -98,6 +98,15 @@ impl Folder {
         }
     }
 
+    /// As [`Self::read`], unpacked if it is called `.gz`.
+    ///
+    /// # Errors
+    /// As [`Self::read`], or it cannot be unpacked.
+    pub fn unpacked(&self, name: &str) -> Result<Bytes> {
+        let bytes = self.read(name)?;
+        if name.ends_with(".gz") { unpack(Path::new(&self.label(name)), &bytes) } else { Ok(bytes) }
+    }
+
     /// The file `name` as UTF-8 text.
     ///
     /// # Errors
@@ -138,11 +147,13 @@ const MAX_UNPACKED: u64 = 16 << 30;
 /// As [`map`], or it cannot be unpacked.
 pub fn map_unpacked(path: &Path) -> Result<Bytes> {
     let bytes = map(path)?;
-    if path.extension().is_none_or(|extension| extension != "gz") {
-        return Ok(bytes);
-    }
+    if path.extension().is_none_or(|extension| extension != "gz") { Ok(bytes) } else { unpack(path, &bytes) }
+}
+
+/// Unpacks the bytes of a file.
+fn unpack(path: &Path, bytes: &[u8]) -> Result<Bytes> {
     let mut unpacked = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(&bytes[..]).take(MAX_UNPACKED + 1);
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(MAX_UNPACKED + 1);
     reader.read_to_end(&mut unpacked).map_err(FileFault::io("unpack", path))?;
     if unpacked.len() as u64 > MAX_UNPACKED {
         let what = format!("unpacks to more than {MAX_UNPACKED} bytes");

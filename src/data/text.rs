@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{FileFault, folder};
+use super::FileFault;
+use super::folder::{self, Folder};
 use crate::Result;
 
 /// A text with its id.
@@ -16,11 +17,15 @@ pub struct Text {
     pub text: String,
 }
 
-/// A line of `.jsonl`; other fields are passed over.
+/// A line of `.jsonl`, in the spellings that collections have; other fields are passed over.
 #[derive(Deserialize)]
 struct JsonLine {
+    #[serde(alias = "_id", alias = "docid", alias = "query_id")]
     id: String,
+    #[serde(alias = "contents", alias = "query")]
     text: String,
+    #[serde(default)]
+    title: String,
 }
 
 #[derive(Clone, Copy)]
@@ -30,24 +35,59 @@ enum Format {
     Jsonl,
 }
 
-/// Reads a file of texts.
+/// Reads a file of texts. Titles in `.jsonl` are passed over.
 ///
 /// # Errors
 /// An extension that is none of the above; a file that cannot be read or unpacked; a line that is not UTF-8, has no tab, is not JSON, has
 /// an empty id or one that another line has: named by file and line.
 pub fn read(path: &Path) -> Result<Vec<Text>> {
     let name = path.display().to_string();
-    let stem = name.strip_suffix(".gz").unwrap_or(&name);
-    let format = match Path::new(stem).extension().and_then(|e| e.to_str()) {
+    parse(&name, format(&name)?, &folder::map_unpacked(path)?, false)
+}
+
+/// Reads the documents of a collection: as [`read`], but with the title and a blank before each text that has one.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_documents(path: &Path) -> Result<Vec<Text>> {
+    let name = path.display().to_string();
+    parse(&name, format(&name)?, &folder::map_unpacked(path)?, true)
+}
+
+/// As [`read`], or with `titles` as [`read_documents`], for a file of a folder.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(folder: &Folder, file: &str, titles: bool) -> Result<Vec<Text>> {
+    let name = folder.label(file);
+    parse(&name, format(&name)?, &folder.unpacked(file)?, titles)
+}
+
+/// Refuses an id that would not be one field of a TREC run.
+///
+/// # Errors
+/// An id with a blank, with the name of its file.
+pub fn check_ids(name: &str, texts: &[Text]) -> Result<()> {
+    match texts.iter().find(|text| text.id.contains(char::is_whitespace)) {
+        Some(text) => {
+            let what = format!("the id {:?} has a blank, which a TREC run cannot hold", text.id);
+            Err(FileFault::content(name, what).into())
+        }
+        None => Ok(()),
+    }
+}
+
+fn format(name: &str) -> Result<Format> {
+    let stem = name.strip_suffix(".gz").unwrap_or(name);
+    Ok(match Path::new(stem).extension().and_then(|e| e.to_str()) {
         Some("txt") => Format::Txt,
         Some("tsv") => Format::Tsv,
         Some("jsonl") => Format::Jsonl,
         _ => return Err(FileFault::content(name, "not a .txt, .tsv or .jsonl, nor one of them with .gz").into()),
-    };
-    parse(&name, format, &folder::map_unpacked(path)?)
+    })
 }
 
-fn parse(name: &str, format: Format, bytes: &[u8]) -> Result<Vec<Text>> {
+fn parse(name: &str, format: Format, bytes: &[u8], titles: bool) -> Result<Vec<Text>> {
     // A byte order mark is the file's, not the first text's.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.is_empty() {
@@ -59,13 +99,13 @@ fn parse(name: &str, format: Format, bytes: &[u8]) -> Result<Vec<Text>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = std::str::from_utf8(line)
             .map_err(|e| FileFault::line(name, i + 1, format!("not UTF-8 at its byte {}", e.valid_up_to())))?;
-        texts.push(text(format, i, line).map_err(|what| FileFault::line(name, i + 1, what))?);
+        texts.push(text(format, i, line, titles).map_err(|what| FileFault::line(name, i + 1, what))?);
     }
     refuse_doubles(name, &texts)?;
     Ok(texts)
 }
 
-fn text(format: Format, index: usize, line: &str) -> Result<Text, String> {
+fn text(format: Format, index: usize, line: &str, titles: bool) -> Result<Text, String> {
     let text = match format {
         Format::Txt => Text { id: index.to_string(), text: line.to_owned() },
         Format::Tsv => match line.split_once('\t') {
@@ -75,7 +115,9 @@ fn text(format: Format, index: usize, line: &str) -> Result<Text, String> {
         Format::Jsonl => {
             let line: JsonLine =
                 serde_json::from_str(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "))?;
-            Text { id: line.id, text: line.text }
+            let text =
+                if titles && !line.title.is_empty() { format!("{} {}", line.title, line.text) } else { line.text };
+            Text { id: line.id, text }
         }
     };
     if text.id.is_empty() { Err("the id is empty".to_owned()) } else { Ok(text) }

@@ -1,5 +1,6 @@
 //! TREC run files: `query Q0 document rank score tag`, a line a hit.
 
+use std::fmt::Display;
 use std::io::Write;
 
 use super::Hit;
@@ -9,11 +10,11 @@ use super::Hit;
 ///
 /// # Errors
 /// `out` cannot be written.
-pub fn write_trec(
+pub fn write_trec<Q: Display, D: Display>(
     out: &mut dyn Write,
     rankings: &[Vec<Hit>],
-    queries: impl Fn(usize) -> String,
-    documents: impl Fn(usize) -> String,
+    queries: impl Fn(usize) -> Q,
+    documents: impl Fn(usize) -> D,
     tag: &str,
 ) -> std::io::Result<()> {
     for (query, ranking) in rankings.iter().enumerate() {

@@ -1,8 +1,12 @@
 //! Tasks: data → queries, corpus, judgements → cells.
 
+pub mod clir;
 mod key;
 pub mod lareqa;
+pub mod mewsli;
+pub mod search;
 pub mod tatoeba;
+pub mod xtreme;
 
 pub use key::Key;
 

@@ -8,7 +8,7 @@ use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
-use snellen::task::lareqa::{self, Grid, Language, MEASURES, Scored, Setup, View};
+use snellen::task::lareqa::{self, Grid, Join, Language, MEASURES, Scored, Setup, View};
 
 use super::{chosen, columns};
 use crate::cli::encoding::{Encoding, Prefixes};
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Only these languages, on both sides. Default: all.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     languages: Vec<String>,
+    /// What stands between a candidate's sentence and its context: blank, or none as in XTREME's evaluation.
+    #[arg(long, default_value_t)]
+    join: Join,
     /// Also write here `cells.csv`, the TREC run `lareqa.run` (first 100 candidates) and its `lareqa.qrels`.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -43,10 +46,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let setup = Setup {
         questions: args.encoding.recipe(&model, &args.prefixes.query_prefix),
         candidates: args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
+        join: args.join,
     };
     let languages = chosen(&args.languages, &lareqa::languages(&data)?, &data.name)?
         .iter()
-        .map(|code| Language::read(&data, code))
+        .map(|code| Language::read(&data, code, args.join))
         .collect::<Result<Vec<_>, _>>()?;
     let texts = languages.iter().map(|language| language.questions.len() + language.candidates.len()).sum();
     let bar = progress::bar(context, texts, "encoding");

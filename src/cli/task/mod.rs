@@ -1,7 +1,10 @@
 //! `snellen task`: a retrieval task, model and data → cells.
 
+mod clir;
 mod lareqa;
+mod mewsli;
 mod tatoeba;
+mod xtreme;
 
 use super::{Context, Ending, Failure};
 
@@ -18,12 +21,22 @@ enum Task {
     Tatoeba(tatoeba::Args),
     /// LAReQA: a question's answers among the sentences of all languages (XQuAD-R).
     Lareqa(lareqa::Args),
+    /// Mewsli-X: an entity's description among a million, for a mention of it in the news.
+    #[command(name = "mewsli-x")]
+    Mewsli(mewsli::Args),
+    /// Queries of one language, documents of another: any collection of queries, documents and judgements, e.g. AfriQA.
+    Clir(clir::Args),
+    /// Files of predictions and labels as XTREME's evaluation reads them.
+    Xtreme(xtreme::Args),
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     match &args.task {
         Task::Tatoeba(args) => tatoeba::run(args, context),
         Task::Lareqa(args) => lareqa::run(args, context),
+        Task::Mewsli(args) => mewsli::run(args, context),
+        Task::Xtreme(args) => xtreme::run(args, context),
+        Task::Clir(args) => clir::run(args, context),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tatoeba.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use snellen::data::atomic;
@@ -9,6 +9,7 @@ use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
 use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
+use snellen::task::xtreme;
 
 use super::{chosen, columns};
 use crate::cli::encoding::{Encoding, Prefix};
@@ -22,7 +23,7 @@ pub(super) struct Args {
     /// A data set's name, or a folder with `v1/tatoeba.LANG-eng.LANG` and `.eng`.
     #[arg(long, default_value = "tatoeba")]
     data: String,
-    /// Only these languages, e.g. deu or deu-eng. Default: all.
+    /// Only these languages, e.g. deu or deu-eng; xtreme and xtreme-r are the 36 and 41 languages of these benchmarks. Default: all.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     languages: Vec<String>,
     /// xx-en (the foreign sentence asks) or en-xx. Default: the convention's own.
@@ -31,7 +32,8 @@ pub(super) struct Args {
     /// mteb (accuracy, precision, recall, f1 in [0, 1]; xx-en) or xtreme (accuracy in per cent; en-xx).
     #[arg(long, default_value_t = Convention::Mteb)]
     convention: Convention,
-    /// Also write here `cells.csv` and a TREC run for each language.
+    /// Also write here `cells.csv` and a TREC run for each language; with convention xtreme from English, predictions and labels in XTREME's
+    /// format too.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// table or json.
@@ -52,8 +54,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         recipe: args.encoding.recipe(&model, &args.prefix.prefix),
     };
     let all = tatoeba::languages(&data)?;
-    // Reports call a language `deu-eng`, file names `deu`: both are understood.
-    let asked: Vec<String> = args.languages.iter().map(|l| l.strip_suffix("-eng").unwrap_or(l).to_owned()).collect();
+    let asked: Vec<String> = args.languages.iter().flat_map(|name| named(name)).collect();
     let chosen = chosen(&asked, &all, &data.name)?;
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
@@ -64,6 +65,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let one = setup.score(&data, pair, &model, &how, &cache)?;
         if let Some(folder) = &args.output {
             write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, model.name())?;
+            if args.convention == Convention::Xtreme && setup.direction == Direction::EnglishToForeign {
+                write_predictions(folder, pair, &one)?;
+            }
         }
         scored.push(one);
     }
@@ -75,8 +79,33 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     Ok(Ending::Holds)
 }
 
+/// The languages that a name stands for.
+fn named(name: &str) -> Vec<String> {
+    let own = |languages: &[(&str, &str)]| languages.iter().map(|(_, laser)| (*laser).to_owned()).collect::<Vec<_>>();
+    match name {
+        "xtreme" => own(&xtreme::TATOEBA),
+        "xtreme-r" => [own(&xtreme::TATOEBA), own(&xtreme::TATOEBA_R)].concat(),
+        // Reports call a language `deu-eng`, file names `deu`: both are understood.
+        _ => vec![name.strip_suffix("-eng").unwrap_or(name).to_owned()],
+    }
+}
+
+/// `predictions/tatoeba/test-LANG.tsv` and the same below `labels`, for a language that XTREME has.
+fn write_predictions(folder: &Path, pair: &Pair, scored: &Scored) -> Result<(), Failure> {
+    let mut known = xtreme::TATOEBA.iter().chain(&xtreme::TATOEBA_R);
+    let Some((code, _)) = known.find(|(_, laser)| *laser == pair.language) else { return Ok(()) };
+    let order = xtreme::english_order(&pair.english);
+    let predicted: String = order.iter().map(|line| format!("{}\n", scored.rankings[*line][0].document)).collect();
+    let right: String = order.iter().map(|line| format!("{line}\n")).collect();
+    for (kind, lines) in [("predictions", predicted), ("labels", right)] {
+        let path = folder.join(kind).join("tatoeba").join(format!("test-{code}.tsv"));
+        atomic::write(&path, lines.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Queries and documents are called by their lines, from 0.
-fn write_run(path: &std::path::Path, scored: &Scored, tag: &str) -> Result<(), Failure> {
+fn write_run(path: &Path, scored: &Scored, tag: &str) -> Result<(), Failure> {
     let mut run = Vec::new();
     let line = |i: usize| i.to_string();
     retrieval::write_trec(&mut run, &scored.rankings, line, line, &tag.replace(char::is_whitespace, "-"))?;

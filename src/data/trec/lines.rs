@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::data::FileFault;
-use crate::data::folder::{self, Bytes};
+use crate::data::folder::{self, Bytes, Folder};
 
 /// A file of judgements or of hits, in memory.
 pub struct TrecFile {
@@ -33,13 +33,23 @@ impl TrecFile {
         Ok(Self { name: path.display().to_string(), bytes: folder::map_unpacked(path)? })
     }
 
+    /// Opens a file of a folder, unpacked if it is called `.gz`.
+    ///
+    /// # Errors
+    /// It cannot be read or unpacked.
+    pub fn within(folder: &Folder, file: &str) -> Result<Self> {
+        Ok(Self { name: folder.label(file), bytes: folder.unpacked(file)? })
+    }
+
     /// Text that is already in memory, under a name for its errors.
     #[must_use]
     pub fn of(name: &str, text: &str) -> Self {
         Self::of_bytes(name, text.as_bytes().to_vec())
     }
 
-    pub(super) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
+    /// As [`Self::of`], text that may turn out not to be UTF-8.
+    #[must_use]
+    pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
         Self { name: name.to_owned(), bytes: Bytes::Read(bytes) }
     }
 

@@ -1,4 +1,4 @@
-//! Judgements: `query iteration document grade`, a line each.
+//! Judgements: `query iteration document grade`, a line each; or as BEIR has them, `query document grade` under a line that says so.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,9 @@ use crate::Result;
 
 /// The highest grade: 2^grade is a gain, and its sums are to be finite.
 const HIGHEST: i32 = 1000;
+
+/// The first line of judgements in BEIR's format.
+const BEIR: [&str; 3] = ["query-id", "corpus-id", "score"];
 
 /// How relevant a document is to a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,13 @@ impl Qrels {
     /// A line with fewer than four fields, a grade that is no integer, or a document that is judged twice for a query: named by line.
     pub fn read(file: &TrecFile) -> Result<Self> {
         parse(file.bytes()).map_err(|refused| file.refuse(refused))
+    }
+
+    /// The judgements of some of the queries.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|query, _| wanted(query));
+        self
     }
 
     /// How many queries have judgements.
@@ -57,9 +67,19 @@ impl Qrels {
 fn parse(bytes: &[u8]) -> Result<Qrels, Refused> {
     let text = text(bytes)?;
     let mut queries: BTreeMap<String, Vec<(Judgement, usize)>> = BTreeMap::new();
-    for (line, content) in lines(text) {
+    let mut three = false;
+    for (i, (line, content)) in lines(text).enumerate() {
         let refuse = |what| Refused { line, what };
-        let [query, _, document, grade] = fields(content, "query, iteration, document, grade").map_err(refuse)?;
+        if i == 0 && content.split_ascii_whitespace().eq(BEIR) {
+            three = true;
+            continue;
+        }
+        let [query, document, grade] = if three {
+            fields(content, "query, document, grade").map_err(refuse)?
+        } else {
+            let [query, _, document, grade] = fields(content, "query, iteration, document, grade").map_err(refuse)?;
+            [query, document, grade]
+        };
         let grade = match grade.parse() {
             Ok(grade) if grade <= HIGHEST => grade,
             Ok(_) => return Err(refuse(format!("the grade {grade} is above {HIGHEST}"))),

@@ -1,6 +1,8 @@
 //! XQuAD-R's files: SQuAD's JSON with sentence breaks.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -35,8 +37,48 @@ pub struct Question {
 pub struct Candidate {
     /// `LANGUAGE_PARAGRAPH_SENTENCE`, paragraphs counted through the file from 1, sentences from 0.
     pub id: String,
-    /// The sentence, a blank, and the paragraph that it stands in.
+    /// The sentence and the paragraph that it stands in.
     pub text: String,
+}
+
+/// What stands between a candidate's sentence and its context. Authors differ, and numbers with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// A blank.
+    #[default]
+    Blank,
+    /// Nothing, and line feeds are taken out: XTREME's evaluation (third_party/evaluate_retrieval.py).
+    None,
+}
+
+impl Join {
+    fn join(self, sentence: &str, context: &str) -> String {
+        match self {
+            Self::Blank => format!("{sentence} {context}"),
+            Self::None => format!("{sentence}{context}").replace('\n', ""),
+        }
+    }
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blank => "blank",
+            Self::None => "none",
+        })
+    }
+}
+
+impl FromStr for Join {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "blank" => Ok(Self::Blank),
+            "none" => Ok(Self::None),
+            other => Err(format!("{other} joins nothing: blank or none")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -91,7 +133,7 @@ impl Language {
     /// # Errors
     /// A file that is missing or not of this format; sentence breaks outside of their paragraph; a question without exactly one
     /// answer, whose answer begins in no sentence, or whose id another has.
-    pub fn read(data: &Found, code: &str) -> Result<Self> {
+    pub fn read(data: &Found, code: &str, join: Join) -> Result<Self> {
         let name = format!("{code}.json");
         let refuse = |what: String| FileFault::content(data.folder.label(&name), what);
         let squad: Squad = serde_json::from_slice(&data.folder.read(&name)?).map_err(|e| refuse(e.to_string()))?;
@@ -102,7 +144,7 @@ impl Language {
             let sentences = paragraph.sentences().map_err(|what| refuse(format!("paragraph {number}: {what}")))?;
             candidates.extend(sentences.iter().enumerate().map(|(i, sentence)| Candidate {
                 id: format!("{code}_{number}_{i}"),
-                text: format!("{sentence} {}", paragraph.context),
+                text: join.join(sentence, &paragraph.context),
             }));
             for qa in &paragraph.qas {
                 let answer = paragraph.answer(qa).map_err(|what| refuse(format!("question {}: {what}", qa.id)))?;
@@ -178,12 +220,13 @@ mod tests {
         const FILES: &[(&str, &[u8])] = &[("de.json", FILE.as_bytes())];
         let data = data(FILES);
         assert_eq!(languages(&data).unwrap(), ["de"]);
-        let language = Language::read(&data, "de").unwrap();
+        let language = Language::read(&data, "de", Join::Blank).unwrap();
         let candidates: Vec<(&str, &str)> =
             language.candidates.iter().map(|c| (c.id.as_str(), c.text.as_str())).collect();
         assert_eq!(candidates[0], ("de_1_0", "x x"));
         assert_eq!(candidates[2], ("de_2_1", "So. Äh. So. Äh."));
         assert_eq!(language.questions[0].answers, [1, 3], "the same sentence twice");
+        assert_eq!(Join::None.join("a\n", "b\nc"), "abc");
     }
 
     #[test]
@@ -216,7 +259,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("en.json"), content).unwrap();
             let data = Found { name: "t".into(), digest: "0".into(), folder: Folder::Disk(folder.path().to_owned()) };
-            let error = Language::read(&data, "en").unwrap_err().to_string();
+            let error = Language::read(&data, "en", Join::Blank).unwrap_err().to_string();
             assert!(error.contains("en.json: ") && error.contains(what), "{error}");
         }
     }

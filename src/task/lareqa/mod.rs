@@ -7,7 +7,7 @@
 mod file;
 mod views;
 
-pub use file::{Candidate, Language, Question, languages};
+pub use file::{Candidate, Join, Language, Question, languages};
 pub use views::{Grid, MEASURES, View, Views};
 
 use super::Key;
@@ -31,8 +31,10 @@ pub const DEPTH: usize = 100;
 pub struct Setup {
     /// How questions become embeddings; they are normalised in any case, for scores are cosines.
     pub questions: Recipe,
-    /// How candidates do: the sentence, a blank, and its paragraph.
+    /// How candidates do.
     pub candidates: Recipe,
+    /// How the candidates' texts were joined, for the key.
+    pub join: Join,
 }
 
 /// What came of it.
@@ -116,7 +118,7 @@ impl Setup {
             aggregation: "mean over questions".to_owned(),
             model: model.name().to_owned(),
             model_sha256: model.digest().to_owned(),
-            system: "dense".to_owned(),
+            system: format!("dense, sentence and context joined by {}", self.join),
             pooling: cosine(&self.questions).name(model.config()),
             prefix: super::prefixes(&self.questions.prefix, &self.candidates.prefix),
             perturbation: None,

@@ -1,0 +1,176 @@
+//! `snellen retrieve`: queries and documents in, a TREC run out.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use snellen::data::atomic;
+use snellen::data::digest;
+use snellen::data::text::{self, Text};
+use snellen::encoder::{LateHead, Model};
+use snellen::kernel::ARITH;
+use snellen::retrieval::bm25::Index;
+use snellen::retrieval::{self, Hit};
+use snellen::task::search::Searcher;
+
+use super::encode::{part, shard};
+use super::encoding::{Encoding, Lexical, Prefixes};
+use super::{Context, Ending, Failure, progress};
+
+/// Search documents for each query and write a TREC run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows. --bm25 needs none.
+    #[arg(long, required_unless_present = "bm25")]
+    model: Option<String>,
+    /// Queries: .txt (one a line), .tsv (id, tab, text) or .jsonl ({"id", "text"}), each also .gz.
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// Documents, likewise; a "title" in .jsonl comes before the text.
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Where the run goes, packed if it is called .gz; - is standard output.
+    #[arg(long, value_name = "RUN")]
+    output: PathBuf,
+    /// How many documents are kept for each query.
+    #[arg(long, default_value = "1000", value_name = "K")]
+    k: NonZeroUsize,
+    /// Compare all token embeddings instead of one embedding a text (ColBERT checkpoints, and any other).
+    #[arg(long, conflicts_with = "bm25")]
+    late_interaction: bool,
+    /// Compare terms: the lexical baseline. Give it queries in the documents' language.
+    #[arg(long, conflicts_with = "model")]
+    bm25: bool,
+    /// Only the I-th of N parts of the queries, I from 1. The parts' runs in order are the whole's.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<(usize, usize)>,
+    /// The run's name, its last field. Default: how it was made.
+    #[arg(long, value_name = "NAME", value_parser = tag)]
+    tag: Option<String>,
+    /// Begin the run with ir_metadata: what made it, in comment lines, which trec_eval before version 10 cannot read.
+    #[arg(long)]
+    ir_metadata: bool,
+    #[command(flatten)]
+    lexical: Lexical,
+    #[command(flatten)]
+    prefixes: Prefixes,
+    #[command(flatten)]
+    encoding: Encoding,
+}
+
+fn tag(text: &str) -> Result<String, String> {
+    let blank = text.is_empty() || text.contains(char::is_whitespace);
+    if blank { Err("expected a name without blanks".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Rankings, and how they were made.
+struct Found {
+    rankings: Vec<Vec<Hit>>,
+    system: String,
+    model: Option<Model>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    if args.output != Path::new("-") {
+        atomic::check(&args.output)?;
+    }
+    let (queries, mut corpus) = (text::read(&args.queries)?, text::read_documents(&args.corpus)?);
+    text::check_ids(&args.queries.display().to_string(), &queries)?;
+    text::check_ids(&args.corpus.display().to_string(), &corpus)?;
+    let queries = part(queries, args.shard);
+    corpus.sort_by(|a, b| a.id.cmp(&b.id));
+    let found = search(args, context, &queries, &corpus)?;
+    let tag = args.tag.clone().unwrap_or_else(|| found.system.replace(char::is_whitespace, "-"));
+    let mut out = Vec::new();
+    if args.ir_metadata {
+        out.extend(metadata(args, &found, &tag)?.into_bytes());
+    }
+    let (query, document) = (|i: usize| &queries[i].id, |i: usize| &corpus[i].id);
+    retrieval::write_trec(&mut out, &found.rankings, query, document, &tag)?;
+    if args.output == Path::new("-") {
+        std::io::stdout().lock().write_all(&out)?;
+    } else {
+        atomic::write(&args.output, &packed(&args.output, out)?)?;
+        let digest = retrieval::digest(&found.rankings);
+        context.note(&format!("{}: {} queries, {digest}", args.output.display(), queries.len()));
+    }
+    Ok(Ending::Holds)
+}
+
+fn search(args: &Args, context: &Context, queries: &[Text], corpus: &[Text]) -> Result<Found, Failure> {
+    let texts = |texts: &[Text]| texts.iter().map(|text| text.text.clone()).collect::<Vec<_>>();
+    let (asked, offered) = (texts(queries), texts(corpus));
+    let Some(name) = &args.model else {
+        let index = Index::of(&offered, args.lexical.analyzer, args.lexical.parameters());
+        return Ok(Found { rankings: index.rank(&asked, args.k.get()), system: index.name(), model: None });
+    };
+    let model = context.model(name)?;
+    let recipe = |prefix: &str| args.encoding.recipe(&model, prefix);
+    let bar = progress::bar(context, queries.len() + corpus.len(), "encoding");
+    let searcher = Searcher {
+        model: &model,
+        queries: &recipe(&args.prefixes.query_prefix),
+        documents: &recipe(&args.prefixes.corpus_prefix),
+        batching: args.encoding.batching(),
+        done: &|n| bar.inc(n as u64),
+        cache: &context.embeddings(args.encoding.no_cache),
+        depth: args.k.get(),
+    };
+    let (system, rankings) = if args.late_interaction {
+        let head = LateHead::of(&model)?;
+        (head.name(), searcher.late(&head, &asked, &offered)?)
+    } else {
+        ("dense".to_owned(), searcher.dense(&asked, &offered)?)
+    };
+    bar.finish_and_clear();
+    Ok(Found { rankings, system, model: Some(model) })
+}
+
+/// As the file's name asks for it; without a time, so that the same run gives the same file.
+fn packed(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return Ok(bytes);
+    }
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(&bytes)?;
+    Ok(packer.finish()?)
+}
+
+/// The header of Breuer, Keller and Schaer (ir_metadata, SIGIR 2022), as far as it says what decides the run: no platform, no time, no path.
+fn metadata(args: &Args, found: &Found, tag: &str) -> Result<String, Failure> {
+    let file = |path: &Path| -> Result<[String; 2], Failure> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok([format!("name: {}", quoted(&name)), format!("sha256: {}", digest::of_file(path)?.0)])
+    };
+    let ([queries, queries_sha256], [corpus, corpus_sha256]) = (file(&args.queries)?, file(&args.corpus)?);
+    let mut lines = vec![
+        "ir_metadata.start".to_owned(),
+        format!("tag: {}", quoted(tag)),
+        "implementation:".to_owned(),
+        "  executable: \"snellen retrieve\"".to_owned(),
+        format!("  version: {}", quoted(env!("CARGO_PKG_VERSION"))),
+        "method:".to_owned(),
+        "  automatic: true".to_owned(),
+        "  retrieval:".to_owned(),
+        format!("    - name: {}", quoted(&found.system)),
+        format!("      arith: {ARITH}"),
+    ];
+    if let Some(model) = &found.model {
+        lines.push(format!("      model: {}", quoted(model.name())));
+        lines.push(format!("      model_sha256: {}", model.digest()));
+        lines.push(format!("      pooling: {}", quoted(&args.encoding.recipe(model, "").name(model.config()))));
+        lines.push(format!("      query_prefix: {}", quoted(&args.prefixes.query_prefix)));
+        lines.push(format!("      corpus_prefix: {}", quoted(&args.prefixes.corpus_prefix)));
+    }
+    lines.extend(["data:", "  topics:"].map(str::to_owned));
+    lines.extend([queries, queries_sha256].map(|line| format!("    {line}")));
+    lines.push("  corpus:".to_owned());
+    lines.extend([corpus, corpus_sha256].map(|line| format!("    {line}")));
+    lines.push("ir_metadata.end".to_owned());
+    Ok(lines.iter().map(|line| format!("# {line}\n")).collect())
+}
+
+/// A string as YAML and JSON both read it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

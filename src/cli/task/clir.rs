@@ -1,0 +1,187 @@
+//! Cross-lingual retrieval on collections in TREC's manner.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use snellen::data::atomic;
+use snellen::data::digest::{self, Digest};
+use snellen::data::shelf::Found;
+use snellen::metric::Measure;
+use snellen::task::clir::{Collection, Scored, Setup, System, Topics};
+use snellen::task::search::Searcher;
+
+use super::{chosen, columns};
+use crate::cli::encoding::{Encoding, Lexical, Prefixes};
+use crate::cli::{Context, Ending, Failure, Machine, progress, score};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows. bm25 alone needs none.
+    #[arg(long)]
+    model: Option<String>,
+    /// A data set's name, or a folder with qrels.NAME.txt, queries.NAME.tsv and corpus.NAME.tsv (or .jsonl; each also .gz).
+    #[arg(long)]
+    data: String,
+    /// Only these sets of queries (mostly languages). Default: all.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    languages: Vec<String>,
+    /// Only queries whose id holds this, e.g. -test-.
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    part: String,
+    /// Documents instead of the collection's own: .tsv (id, tab, text) or .jsonl, each also .gz.
+    #[arg(long, value_name = "FILE")]
+    corpus: Option<PathBuf>,
+    /// dense, late (an embedding a token), bm25 (of translations where the collection has them), fused (of those before it).
+    #[arg(long, value_delimiter = ',', value_name = "A,B", default_values_t = System::ALL)]
+    systems: Vec<System>,
+    /// Names as ir_measures or trec_eval write them.
+    #[arg(long, default_value = "nDCG@10 R@100 RR@10", value_name = "NAMES")]
+    measures: String,
+    /// How many documents are kept for each query.
+    #[arg(long, default_value = "1000", value_name = "K")]
+    k: NonZeroUsize,
+    /// Also write here `cells.csv`, `queries.csv` and the runs SET.SYSTEM.run.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// table or json.
+    #[arg(long, default_value = "table")]
+    format: Machine,
+    #[command(flatten)]
+    lexical: Lexical,
+    #[command(flatten)]
+    prefixes: Prefixes,
+    #[command(flatten)]
+    encoding: Encoding,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let measures = score::measures(&args.measures).map_err(Failure::Usage)?;
+    check(&args.systems)?;
+    let encoding = args.systems.iter().filter(|system| system.encodes()).count();
+    let model = match &args.model {
+        Some(name) => Some(context.model(name)?),
+        None if encoding == 0 => None,
+        None => return Err(Failure::Usage("dense and late need --model; or choose --systems bm25".to_owned())),
+    };
+    let data = with_corpus(context.shelf()?.find(&args.data)?, args.corpus.as_deref())?;
+    let all = Topics::of(&data)?;
+    let names: Vec<String> = all.iter().map(|topics| topics.name.clone()).collect();
+    let wanted = chosen(&args.languages, &names, &data.name)?;
+    let topics: Vec<Topics> = all.into_iter().filter(|topics| wanted.contains(&topics.name)).collect();
+    let collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
+    let texts = collections.iter().map(Collection::texts).sum::<usize>() * encoding;
+    let bar = progress::bar(context, texts, "encoding");
+    let done = |n| bar.inc(n as u64);
+    let recipes = model.as_ref().map(|model| {
+        let recipe = |prefix: &str| args.encoding.recipe(model, prefix);
+        (model, recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix))
+    });
+    let cache = context.embeddings(args.encoding.no_cache);
+    let depth = args.k.get();
+    let searcher = recipes.as_ref().map(|(model, queries, documents)| Searcher {
+        model,
+        queries,
+        documents,
+        batching: args.encoding.batching(),
+        done: &done,
+        cache: &cache,
+        depth,
+    });
+    let setup = Setup {
+        systems: args.systems.clone(),
+        searcher,
+        depth,
+        analyzer: args.lexical.analyzer,
+        bm25: args.lexical.parameters(),
+        measures,
+        part: args.part.clone(),
+    };
+    let mut scored = Vec::new();
+    for collection in &collections {
+        scored.extend(setup.score(&data, collection)?);
+    }
+    bar.finish_and_clear();
+    scored.iter().for_each(|one| score::notes(&one.evaluation, &Default::default(), context));
+    if let Some(folder) = &args.output {
+        write(folder, &scored)?;
+    }
+    print(args, &setup.measures, &scored)?;
+    Ok(Ending::Holds)
+}
+
+/// Fusion needs something to fuse, and nothing stands twice.
+fn check(systems: &[System]) -> Result<(), Failure> {
+    for (i, system) in systems.iter().enumerate() {
+        if systems[..i].contains(system) {
+            return Err(Failure::Usage(format!("--systems: {system} stands twice")));
+        }
+        if *system == System::Fused && i < 2 {
+            return Err(Failure::Usage("--systems: fused needs two others before it".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Documents of one's own make another data set.
+fn with_corpus(data: Found, corpus: Option<&Path>) -> Result<Found, Failure> {
+    let Some(corpus) = corpus else { return Ok(data) };
+    let mut all = Digest::new();
+    all.field(&data.digest).field(digest::of_file(corpus)?.0);
+    let file = corpus.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Found { name: format!("{} + {file}", data.name), digest: all.hex(), folder: data.folder })
+}
+
+fn write(folder: &Path, scored: &[Scored]) -> Result<(), Failure> {
+    let mut cells = String::from("topics,system,measure,value,digest\n");
+    let mut queries = String::from("topics,system,query,measure,value\n");
+    for one in scored {
+        let (topics, system) = (&one.topics, one.system);
+        for (key, value) in &one.cells {
+            cells.push_str(&format!("{topics},{system},\"{}\",{value},{}\n", key.measure, one.digest));
+        }
+        for query in &one.evaluation.queries {
+            for (measure, value) in one.evaluation.measures.iter().zip(&query.values) {
+                queries.push_str(&format!("{topics},{system},{},\"{measure}\",{value}\n", query.id));
+            }
+        }
+        atomic::write(&folder.join(format!("{topics}.{system}.run")), &one.run)?;
+    }
+    atomic::write(&folder.join("cells.csv"), cells.as_bytes())?;
+    Ok(atomic::write(&folder.join("queries.csv"), queries.as_bytes())?)
+}
+
+fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Failure> {
+    let mut digest = Digest::new();
+    for one in scored {
+        digest.field(&one.digest);
+    }
+    let digest = digest.hex();
+    let mut out = std::io::stdout().lock();
+    if args.format == Machine::Json {
+        let cells: Vec<_> = scored
+            .iter()
+            .flat_map(|one| {
+                one.cells.iter().map(|(key, value)| json!({"key": key, "value": value, "digest": one.digest}))
+            })
+            .collect();
+        let run = args.output.as_ref().map(|folder| folder.display().to_string());
+        writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest, "run": run}))?;
+        return Ok(());
+    }
+    let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
+    writeln!(out, "{:12}{:8}{}  digest", "topics", "system", columns(&names, 11))?;
+    for one in scored {
+        let values: Vec<String> = one.cells.iter().map(|(_, value)| format!("{value:.6}")).collect();
+        writeln!(out, "{:12}{:8}{}  {}", one.topics, one.system.to_string(), columns(&values, 11), &one.digest[..16])?;
+    }
+    for system in &args.systems {
+        let of_system: Vec<&Scored> = scored.iter().filter(|one| one.system == *system).collect();
+        let mean = |i: usize| of_system.iter().map(|one| one.cells[i].1).sum::<f64>() / of_system.len() as f64;
+        let means: Vec<String> = (0..measures.len()).map(|i| format!("{:.6}", mean(i))).collect();
+        writeln!(out, "{:12}{:8}{}", "mean", system.to_string(), columns(&means, 11))?;
+    }
+    writeln!(out, "{:12}{}", "digest", &digest[..16])?;
+    Ok(())
+}

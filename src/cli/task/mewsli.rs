@@ -1,0 +1,106 @@
+//! Mewsli-X.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use snellen::data::atomic;
+use snellen::data::digest::Digest;
+use snellen::task::mewsli::{DEPTH, Mewsli, Scored};
+use snellen::task::search::Searcher;
+
+use crate::cli::encoding::{Encoding, Prefixes};
+use crate::cli::{Context, Ending, Failure, Machine, progress};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
+    #[arg(long)]
+    model: String,
+    /// A data set's name, or a folder with candidate_set_entities.jsonl and wikinews_mentions-SPLIT.jsonl.
+    #[arg(long, default_value = "mewsli-x")]
+    data: String,
+    /// test or dev.
+    #[arg(long, default_value = "test", value_parser = ["test", "dev"])]
+    split: String,
+    /// Also write here `cells.csv`, and predictions and labels in XTREME's format.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// table or json.
+    #[arg(long, default_value = "table")]
+    format: Machine,
+    #[command(flatten)]
+    prefixes: Prefixes,
+    #[command(flatten)]
+    encoding: Encoding,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let data = context.shelf()?.find(&args.data)?;
+    let model = context.model(&args.model)?;
+    let mewsli = Mewsli::read(&data, &args.split)?;
+    let texts = mewsli.entities.len() + mewsli.languages.values().map(Vec::len).sum::<usize>();
+    let bar = progress::bar(context, texts, "encoding");
+    let searcher = Searcher {
+        model: &model,
+        queries: &args.encoding.recipe(&model, &args.prefixes.query_prefix),
+        documents: &args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
+        batching: args.encoding.batching(),
+        done: &|n| bar.inc(n as u64),
+        cache: &context.embeddings(args.encoding.no_cache),
+        depth: DEPTH,
+    };
+    let scored = mewsli.score(&data, &searcher)?;
+    bar.finish_and_clear();
+    if let Some(folder) = &args.output {
+        write(folder, &mewsli, &scored)?;
+    }
+    print(args, &scored)?;
+    Ok(Ending::Holds)
+}
+
+fn write(folder: &Path, mewsli: &Mewsli, scored: &[Scored]) -> Result<(), Failure> {
+    let mut cells = String::from("language,measure,value,digest\n");
+    for one in scored {
+        let (key, value) = &one.cell;
+        cells.push_str(&format!("{},{},{value},{}\n", one.language, key.measure, one.digest));
+        let mentions = &mewsli.languages[&one.language];
+        let ids = |entities: &mut dyn Iterator<Item = usize>| -> Value {
+            entities.map(|entity| Value::from(mewsli.entities[entity].as_str())).collect()
+        };
+        let predicted = mentions
+            .iter()
+            .zip(&one.rankings)
+            .map(|(mention, ranking)| (mention.id.clone(), ids(&mut ranking.iter().map(|hit| hit.document))));
+        let right = mentions.iter().map(|mention| (mention.id.clone(), ids(&mut [mention.entity].into_iter())));
+        for (kind, lists) in [("predictions", predicted.collect::<Map<_, _>>()), ("labels", right.collect())] {
+            let path = folder.join(kind).join("mewslix").join(format!("test-{}.json", one.language));
+            atomic::write(&path, Value::Object(lists).to_string().as_bytes())?;
+        }
+    }
+    Ok(atomic::write(&folder.join("cells.csv"), cells.as_bytes())?)
+}
+
+fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
+    let mut digest = Digest::new();
+    for one in scored {
+        digest.field(&one.digest);
+    }
+    let digest = digest.hex();
+    let mut out = std::io::stdout().lock();
+    if args.format == Machine::Json {
+        let cells: Vec<_> =
+            scored.iter().map(|one| json!({"key": one.cell.0, "value": one.cell.1, "digest": one.digest})).collect();
+        let run = args.output.as_ref().map(|folder| folder.display().to_string());
+        writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest, "run": run}))?;
+        return Ok(());
+    }
+    // The name is XTREME-R's; each mention has one entity, so that it is a mean reciprocal rank.
+    writeln!(out, "{:12}{:>11}  digest", "language", "mAP@20")?;
+    for one in scored {
+        writeln!(out, "{:12}{:>11.6}  {}", one.language, one.cell.1, &one.digest[..16])?;
+    }
+    let mean = scored.iter().map(|one| one.cell.1).sum::<f64>() / scored.len() as f64;
+    writeln!(out, "{:12}{mean:>11.6}  {}", "mean", &digest[..16])?;
+    Ok(())
+}
