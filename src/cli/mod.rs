@@ -3,6 +3,7 @@
 //! Exit status: 0 it holds; 1 a number does not hold; 2 it could not be told (usage, or an input missing, corrupt or unreadable).
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod compare;
 mod data;
 mod doctor;
 mod encode;
@@ -67,6 +68,7 @@ enum Command {
     Task(task::Args),
     Retrieve(retrieve::Args),
     Score(score::Args),
+    Compare(compare::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -224,6 +226,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Task(args) => task::run(args, &context),
         Command::Retrieve(args) => retrieve::run(args, &context),
         Command::Score(args) => score::run(args, &context),
+        Command::Compare(args) => compare::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

@@ -163,7 +163,7 @@ pub(super) fn notes(found: &Evaluation, options: &Options, context: &Context) {
     note(context, &found.without_judgements, "in the run without judgements, and do not count");
 }
 
-fn note(context: &Context, queries: &[String], what: &str) {
+pub(super) fn note(context: &Context, queries: &[String], what: &str) {
     if queries.is_empty() {
         return;
     }

@@ -97,7 +97,7 @@ fn values(ranked: &Ranked, measures: &[Measure], options: &Options) -> Vec<f64> 
 }
 
 /// Puts the best first; how many have the score of the one before.
-fn rank(entries: &mut [Entry<'_>], dialect: Dialect) -> usize {
+pub(super) fn rank(entries: &mut [Entry<'_>], dialect: Dialect) -> usize {
     if dialect == Dialect::TrecEval9 {
         entries.iter_mut().for_each(|entry| entry.score = f64::from(entry.score as f32));
     }

@@ -1,5 +1,6 @@
 //! Measures, in f64 and in a fixed order.
 
+pub mod agreement;
 mod bitext;
 mod dialect;
 mod discount;
