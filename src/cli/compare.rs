@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, num_args = 2, value_names = ["RUN", "RUN"], requires = "qrels")]
     baselines: Vec<PathBuf>,
     /// The persistence of rank-biased overlap: how deep one looks.
-    #[arg(long, default_value_t = 0.8, value_parser = persistence, value_name = "P")]
+    #[arg(long, default_value_t = 0.95, value_parser = persistence, value_name = "P")]
     p: f64,
     /// How deep rankings are compared.
     #[arg(long, default_value = "1000", value_name = "N")]
@@ -95,6 +95,7 @@ fn facts(found: &Agreement) -> Vec<Fact> {
         fact("same_scores", json!(count(&|query| query.first_difference.is_none() && query.same_scores))),
         fact("first_difference", json!(queries.iter().filter_map(|query| query.first_difference).min())),
         fact("rbo", mean(queries.iter().map(|query| query.rbo).collect())),
+        fact("rbo_ext", mean(queries.iter().map(|query| query.rbo_ext).collect())),
         fact("kendall_tau_union", mean(queries.iter().filter_map(|query| query.tau).collect())),
         fact("without_tau", json!(count(&|query| query.tau.is_none()))),
         fact("digest_first", json!(found.digests[0])),
@@ -124,6 +125,7 @@ fn effects(args: &Args, qrels: &Path, measures: &[Measure]) -> Result<Vec<Fact>,
         push("mean_first", json!(found.means[0]));
         push("mean_second", json!(found.means[1]));
         push("rmse", json!(found.rmse));
+        push("nrmse", json!(found.nrmse));
         push("p_t", json!(t_test(&differences, 0.0).map(|test| test.two_sided)));
         if !args.baselines.is_empty() {
             push("effect_ratio", json!(found.effect_ratio));
@@ -137,7 +139,7 @@ fn print(args: &Args, found: &Agreement, facts: &[Fact]) -> Result<(), Failure> 
     let mut out = std::io::stdout().lock();
     if args.format == Machine::Json {
         let fact = |(name, of, value): &Fact| json!({"name": name, "of": of, "value": value});
-        let query = |query: &Query| json!({"query": query.id, "first_difference": query.first_difference, "same_scores": query.same_scores, "rbo": query.rbo, "kendall_tau_union": query.tau});
+        let query = |query: &Query| json!({"query": query.id, "first_difference": query.first_difference, "same_scores": query.same_scores, "rbo": query.rbo, "rbo_ext": query.rbo_ext, "kendall_tau_union": query.tau});
         let queries: Vec<Value> = if args.per_query { found.queries.iter().map(query).collect() } else { Vec::new() };
         let facts: Vec<Value> = facts.iter().map(fact).collect();
         writeln!(
@@ -152,6 +154,7 @@ fn print(args: &Args, found: &Agreement, facts: &[Fact]) -> Result<(), Failure> 
             let difference = query.first_difference.map_or("-".to_owned(), |rank| rank.to_string());
             writeln!(out, "first_difference\t{}\t{difference}", query.id)?;
             writeln!(out, "rbo\t{}\t{:.6}", query.id, query.rbo)?;
+            writeln!(out, "rbo_ext\t{}\t{:.6}", query.id, query.rbo_ext)?;
             writeln!(
                 out,
                 "kendall_tau_union\t{}\t{}",

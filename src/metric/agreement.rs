@@ -44,8 +44,10 @@ pub struct Query {
     pub first_difference: Option<usize>,
     /// Whether all scores are the same too.
     pub same_scores: bool,
-    /// [`rank_biased_overlap`].
+    /// Rank-biased overlap down to the depth.
     pub rbo: f64,
+    /// Rank-biased overlap extrapolated to rankings without end.
+    pub rbo_ext: f64,
     /// [`kendall_tau_union`].
     pub tau: Option<f64>,
 }
@@ -71,11 +73,13 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
         let (ours, theirs) = (documents(a), documents(b));
         let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
         let scores = a.iter().map(|(_, score)| score).eq(b.iter().map(|(_, score)| score));
+        let overlap = rank_biased_overlap(&ours, &theirs, options.p, options.depth);
         Query {
             id: id.clone(),
             first_difference: (same < ours.len().max(theirs.len())).then_some(same + 1),
             same_scores: scores,
-            rbo: rank_biased_overlap(&ours, &theirs, options.p),
+            rbo: overlap.truncated,
+            rbo_ext: overlap.extrapolated,
             tau: kendall_tau_union(&ours, &theirs),
         }
     };
@@ -101,14 +105,24 @@ fn digest(rankings: &Rankings) -> String {
     digest.hex()
 }
 
-/// Extrapolated rank-biased overlap (Webber, Moffat, Zobel, TOIS 2010, equation 32) of two rankings without doubles; 0 ≤ `p` < 1. 1 of two empty ones, 0 of one
-/// that is empty and one that is not.
+/// Rank-biased overlap of two rankings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overlap {
+    /// The weighted mean of the overlaps down to a depth, which is also taken where both rankings are shorter: repro_eval's since 0.4, after Clarke,
+    /// Vtyurina, Smucker (TOIS 2021).
+    pub truncated: f64,
+    /// Webber, Moffat, Zobel (TOIS 2010), equation 32: repro_eval's before.
+    pub extrapolated: f64,
+}
+
+/// Rank-biased overlap with persistence `p`, 0 ≤ p < 1, of two rankings without doubles that are no longer than `depth`. 1 of two empty ones.
 #[must_use]
-pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64) -> f64 {
+pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64, depth: usize) -> Overlap {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let (s, l) = (short.len(), long.len());
     if s == 0 {
-        return if l == 0 { 1.0 } else { 0.0 };
+        let same = if l == 0 { 1.0 } else { 0.0 };
+        return Overlap { truncated: same, extrapolated: same };
     }
     // Each shared document counts from the larger of its ranks on.
     let ranks: HashMap<&str, usize> =
@@ -120,16 +134,30 @@ pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64) -> f64 {
         }
     }
     let overlap_short = new[..s].iter().sum::<usize>() as f64;
-    let (mut overlap, mut sum, mut weight) = (0.0, 0.0, 1.0);
+    let (mut overlap, mut sum, mut beyond, mut weights, mut weight) = (0.0, 0.0, 0.0, 0.0, 1.0);
     for (i, new) in new.iter().enumerate() {
-        let depth = (i + 1) as f64;
+        let d = (i + 1) as f64;
         overlap += *new as f64;
-        let beyond = if i < s { 0.0 } else { overlap_short * (depth - s as f64) / (s as f64 * depth) };
-        sum += weight * (overlap / depth + beyond);
+        sum += weight * overlap / d;
+        if i >= s {
+            beyond += weight * overlap_short * (d - s as f64) / (s as f64 * d);
+        }
+        weights += weight;
         weight *= p;
     }
     // The weight is now p to the power of l.
-    (1.0 - p) * sum + ((overlap - overlap_short) / l as f64 + overlap_short / s as f64) * weight
+    let rest = ((overlap - overlap_short) / l as f64 + overlap_short / s as f64) * weight;
+    let extrapolated = (1.0 - p) * (sum + beyond) + rest;
+    for d in l + 1..=depth {
+        // Later ranks add nothing that a double can hold.
+        if weight < 1e-300 {
+            break;
+        }
+        sum += weight * overlap / d as f64;
+        weights += weight;
+        weight *= p;
+    }
+    Overlap { truncated: sum / weights, extrapolated }
 }
 
 /// Kendall's tau of the two rankings as lists of places in the sorted union of their documents, as repro_eval has it. None where the lengths differ or
@@ -182,6 +210,8 @@ pub struct Effect {
     pub means: [f64; 2],
     /// The root of the mean squared difference.
     pub rmse: f64,
+    /// That over the largest that there could be, values being between 0 and 1.
+    pub nrmse: f64,
     /// With baselines: the mean improvement in the reproduction over that in the original; none where the original improves nothing.
     pub effect_ratio: Option<f64>,
     /// With baselines: the relative improvement in the original less that in the reproduction; none where a baseline's mean is 0.
@@ -200,6 +230,7 @@ pub struct Improved<'a> {
 #[must_use]
 pub fn effect(original: &Improved<'_>, reproduced: &Improved<'_>) -> Effect {
     let squares = original.run.iter().zip(reproduced.run).fold(0.0, |sum, (a, b)| sum + (a - b) * (a - b));
+    let largest = original.run.iter().map(|x| x.max(1.0 - x)).fold(0.0, |sum, x| sum + x * x);
     let improvement = |of: &Improved<'_>| Some((mean(of.run), mean(of.baseline?)));
     let both = improvement(original).zip(improvement(reproduced));
     let ratio = both.map(|((a, b), (c, d))| (c - d, a - b)).filter(|(_, original)| *original != 0.0);
@@ -207,6 +238,7 @@ pub fn effect(original: &Improved<'_>, reproduced: &Improved<'_>) -> Effect {
     Effect {
         means: [mean(original.run), mean(reproduced.run)],
         rmse: (squares / original.run.len() as f64).sqrt(),
+        nrmse: (squares / largest).sqrt(),
         effect_ratio: ratio.map(|(reproduced, original)| reproduced / original),
         delta_relative_improvement: relative.map(|((a, b), (c, d))| (a - b) / b - (c - d) / d),
     }
@@ -250,19 +282,28 @@ mod tests {
     }
 
     #[test]
-    fn rank_biased_overlap_is_that_of_the_paper() {
-        for (a, b) in
-            [("abcd", "abcd"), ("abcd", "dcba"), ("abc", "xyz"), ("abcdefg", "bax"), ("x", "abcdx"), ("ab", "ba")]
-        {
+    fn rank_biased_overlap_is_that_of_the_papers() {
+        let pairs =
+            [("abcd", "abcd"), ("abcd", "dcba"), ("abc", "xyz"), ("abcdefg", "bax"), ("x", "abcdx"), ("ab", "ba")];
+        for (a, b) in pairs {
             for p in [0.5, 0.8, 0.95] {
-                let ours = rank_biased_overlap(&list(a), &list(b), p);
-                assert!((ours - webber(a, b, p)).abs() < 1e-14, "{a} {b} {p}: {ours} {}", webber(a, b, p));
+                let ours = rank_biased_overlap(&list(a), &list(b), p, 9);
+                assert!((ours.extrapolated - webber(a, b, p)).abs() < 1e-14, "{a} {b} {p}: {ours:?}");
+                let shared = |d: usize| a.chars().take(d).filter(|c| b.chars().take(d).any(|o| o == *c)).count() as f64;
+                let power = |d: usize| (1..d).fold(1.0, |product, _| product * p);
+                let sum: f64 = (1..=9).map(|d| power(d) * shared(d) / d as f64).sum();
+                let truncated = sum / (1..=9).map(power).sum::<f64>();
+                assert!((ours.truncated - truncated).abs() < 1e-14, "{a} {b} {p}: {ours:?} {truncated}");
             }
         }
-        assert!((rank_biased_overlap(&list("abc"), &list("abc"), 0.9) - 1.0).abs() < 1e-15);
-        assert_eq!(rank_biased_overlap(&list("abc"), &list("xyz"), 0.9), 0.0);
-        assert_eq!(rank_biased_overlap(&list("ab"), &list("ac"), 0.0), 1.0, "the first rank alone");
-        assert_eq!((rank_biased_overlap(&[], &[], 0.9), rank_biased_overlap(&[], &list("a"), 0.9)), (1.0, 0.0));
+        let of = |a: &str, b: &str, p, depth| {
+            let overlap = rank_biased_overlap(&list(a), &list(b), p, depth);
+            (overlap.truncated, overlap.extrapolated)
+        };
+        assert_eq!(of("abc", "xyz", 0.9, 3), (0.0, 0.0));
+        assert_eq!(of("ab", "ac", 0.0, 2), (1.0, 1.0), "the first rank alone");
+        assert_eq!((of("", "", 0.9, 3), of("", "a", 0.9, 3)), ((1.0, 1.0), (0.0, 0.0)));
+        assert!((of("abc", "abc", 0.9, 3).0 - 1.0).abs() < 1e-15);
     }
 
     #[test]
