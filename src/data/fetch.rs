@@ -51,7 +51,7 @@ pub struct Outcome {
     pub kept: usize,
     /// How many files are new.
     pub placed: usize,
-    /// Files that were accepted without a stated digest: path and SHA-256.
+    /// Files that were accepted without a stated SHA-256: path and SHA-256.
     pub pinned: Vec<(String, String)>,
     /// What could not be had.
     pub failures: Vec<Failure>,
@@ -97,6 +97,8 @@ pub fn fetch(store: &mut Store, name: &str, options: &Options, progress: &mut dy
     for item in &manifest.files {
         match store::state(item, &folder, &mut stamp, true)? {
             State::Good => here.push((item, None)),
+            // What lies there cannot be told from what the publisher's MD5 speaks of.
+            State::Unpinned if item.md5.is_some() => wanted.push(item),
             State::Unpinned => {
                 let found = stamp.look(&item.path, &folder.join(&item.path), true)?;
                 if job.accept {
@@ -191,7 +193,7 @@ impl Job<'_> {
 
     /// Puts one file in place if `fill` writes the right bytes.
     fn put(&self, item: &Item, folder: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Found> {
-        let expected = Expected { size: item.size, sha256: item.sha256.as_deref() };
+        let expected = Expected { size: item.size, sha256: item.sha256.as_deref(), md5: item.md5.as_deref() };
         place::place(&folder.join(&item.path), expected, self.accept, fill)
     }
 
@@ -296,7 +298,7 @@ impl Job<'_> {
         let mut file = File::open(partial).map_err(FileFault::io("open", partial))?;
         let result = self.put(item, folder, |out| place::copy(url, &mut file, out));
         // A file that was only refused for want of a digest waits for --accept.
-        if result.is_ok() || item.sha256.is_some() || self.accept {
+        if result.is_ok() || item.sha256.is_some() || item.md5.is_some() || self.accept {
             std::fs::remove_file(partial).map_err(FileFault::io("remove", partial))?;
         }
         result

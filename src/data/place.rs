@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::digest::Digest;
+use md5::{Digest as _, Md5};
+
+use super::digest::{self, Digest};
 use super::{FileFault, atomic};
 use crate::Result;
 
@@ -15,6 +17,8 @@ pub(crate) const LARGEST: u64 = 32 << 30;
 pub(crate) struct Expected<'a> {
     pub(crate) size: Option<u64>,
     pub(crate) sha256: Option<&'a str>,
+    /// Asked only where there is no SHA-256.
+    pub(crate) md5: Option<&'a str>,
 }
 
 /// What the bytes of a file are.
@@ -32,6 +36,8 @@ pub(crate) enum PlaceFault {
     Size { expected: u64, found: u64 },
     #[error("SHA-256 {found} instead of {expected}")]
     Digest { expected: String, found: String },
+    #[error("MD5 {found} instead of {expected}")]
+    Md5 { expected: String, found: String },
     #[error("nobody has stated its digest; found {} bytes with SHA-256 {}; --accept trusts and pins them", found.size, found.sha256)]
     Unpinned { found: Found },
 }
@@ -39,7 +45,7 @@ pub(crate) enum PlaceFault {
 impl crate::error::Fault for PlaceFault {}
 
 /// Writes `path` through `fill`, provided that what `fill` writes is what is `expected`; otherwise `path` stays as it was.
-/// Without an expected digest nothing is written unless `accept` says that any bytes will do.
+/// Without an expected digest of either kind nothing is written unless `accept` says that any bytes will do.
 pub(crate) fn place(
     path: &Path,
     expected: Expected<'_>,
@@ -49,7 +55,9 @@ pub(crate) fn place(
     let mut found = None;
     atomic::write_with(path, |out| {
         let limit = expected.size.unwrap_or(LARGEST);
-        let mut checked = Checked { out, digest: Digest::new(), size: 0, limit, too_long: false };
+        let mut checked = Checked { out, digest: Digest::new(), size: 0, limit, too_long: false, md5: None };
+        let md5 = expected.md5.filter(|_| expected.sha256.is_none());
+        checked.md5 = md5.map(|_| Md5::new());
         let filled = fill(&mut checked);
         if checked.too_long {
             return Err(PlaceFault::TooLong { limit }.into());
@@ -57,7 +65,13 @@ pub(crate) fn place(
         filled?;
         let seen = Found { size: checked.size, sha256: checked.digest.hex() };
         check(expected, &seen)?;
-        if expected.sha256.is_none() && !accept {
+        if let (Some(expected), Some(found)) = (md5, checked.md5) {
+            let found = digest::hex(&found.finalize());
+            if found != expected {
+                return Err(PlaceFault::Md5 { expected: expected.to_owned(), found }.into());
+            }
+        }
+        if expected.sha256.is_none() && md5.is_none() && !accept {
             return Err(PlaceFault::Unpinned { found: seen }.into());
         }
         found = Some(seen);
@@ -100,6 +114,7 @@ struct Checked<'a> {
     size: u64,
     limit: u64,
     too_long: bool,
+    md5: Option<Md5>,
 }
 
 impl Write for Checked<'_> {
@@ -110,6 +125,9 @@ impl Write for Checked<'_> {
         }
         let n = self.out.write(bytes)?;
         self.digest.bytes(&bytes[..n]);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(&bytes[..n]);
+        }
         self.size += n as u64;
         Ok(n)
     }
@@ -122,9 +140,8 @@ impl Write for Checked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::digest;
 
-    const ANY: Expected<'static> = Expected { size: None, sha256: None };
+    const ANY: Expected<'static> = Expected { size: None, sha256: None, md5: None };
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names = std::fs::read_dir(folder)
@@ -140,11 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn a_publishers_md5_stands_in_for_a_sha256() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        // RFC 1321, A.5.
+        let expected = Expected { md5: Some("900150983cd24fb0d6963f7d28e17f72"), ..ANY };
+        let error = put(&path, expected, b"abd").unwrap_err().to_string();
+        assert_eq!(error, "MD5 4911e516e5aa21d327512e0c8b197616 instead of 900150983cd24fb0d6963f7d28e17f72");
+        assert!(!path.exists());
+        assert_eq!(put(&path, expected, b"abc").unwrap().sha256, digest::of_bytes(b"abc"));
+        // Where there is a SHA-256, it decides.
+        let sha256 = digest::of_bytes(b"abd");
+        put(&path, Expected { sha256: Some(&sha256), ..expected }, b"abd").unwrap();
+    }
+
+    #[test]
     fn wrong_bytes_leave_the_good_file_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         let sha256 = digest::of_bytes(b"good");
-        let expected = Expected { size: Some(4), sha256: Some(&sha256) };
+        let expected = Expected { size: Some(4), sha256: Some(&sha256), md5: None };
         put(&path, expected, b"good").unwrap();
         for bad in [&b"evil"[..], b"goo", b"goods", b""] {
             put(&path, expected, bad).unwrap_err();
@@ -156,7 +188,7 @@ mod tests {
     #[test]
     fn an_endless_input_is_stopped_at_the_stated_size() {
         let folder = tempfile::tempdir().unwrap();
-        let expected = Expected { size: Some(1000), sha256: None };
+        let expected = Expected { size: Some(1000), ..ANY };
         let error = place(&folder.path().join("f"), expected, true, |out| copy("input", &mut std::io::repeat(0), out));
         assert_eq!(error.unwrap_err().to_string(), "more than the 1000 bytes that the manifest states");
         assert!(names(folder.path()).is_empty());

@@ -207,7 +207,7 @@ pub(super) fn state(item: &Item, folder: &Path, stamp: &mut Stamp, fresh: bool) 
             }
         }
     }
-    let expected = Expected { size: item.size, sha256: item.sha256.as_deref() };
+    let expected = Expected { size: item.size, sha256: item.sha256.as_deref(), md5: None };
     if expected.sha256.is_none() {
         return Ok(State::Unpinned);
     }

@@ -97,7 +97,7 @@ pub fn evaluate(predictions: &Folder, labels: &Folder) -> Result<Vec<Evaluated>>
         evaluated.push(Evaluated { task: "mewslix", measure: "map@20", languages: languages.collect::<Result<_>>()? });
     }
     if evaluated.is_empty() {
-        let what = format!("it and {} have neither tatoeba nor mewslix in common", labels.label(""));
+        let what = format!("neither tatoeba nor mewslix stands both here and in {}", labels.label(""));
         return Err(FileFault::content(predictions.label(""), what).into());
     }
     Ok(evaluated)

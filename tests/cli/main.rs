@@ -6,6 +6,7 @@ mod encode;
 mod invariance;
 mod score;
 mod snapshots;
+mod task;
 mod test;
 mod tokenizer;
 mod verify;

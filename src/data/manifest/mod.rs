@@ -60,6 +60,8 @@ pub struct Item {
     pub size: Option<u64>,
     /// Its SHA-256; a file without one is *unpinned*.
     pub sha256: Option<String>,
+    /// The MD5 that its publisher states, where that is all there is: bytes that have it are accepted, and pinned by their SHA-256.
+    pub md5: Option<String>,
     /// Where it comes from.
     pub source: Source,
 }
@@ -125,7 +127,8 @@ impl Manifest {
     /// Reads a manifest; `label` is how error messages call it.
     ///
     /// Each file stands in `[[files]]` with its source, or in a line of a `[[groups]]` (path, size, SHA-256), whose path is appended to
-    /// that of the group's source. Size and SHA-256 may be left out where they are not known; the file is then *unpinned*. Sources
+    /// that of the group's source. Size and SHA-256 may be left out where they are not known (a size that is followed by a digest as `-`); the
+    /// file is then *unpinned*. The MD5 that a publisher states may stand in for an unknown SHA-256. Sources
     /// are `http` (`url`), `git` (`repository`, `commit`, `path`), `pip` (`package`, `version`, `member`, `platform`), `manual`
     /// (`instructions`) and `inline` (`text`). A `[conversion]` (`kind`, `input`, `output`) replaces one file by another.
     ///
@@ -200,6 +203,7 @@ mod tests {
         let files = files.iter().map(|(path, sha256)| Item {
             path: (*path).into(),
             size: None,
+            md5: None,
             sha256: sha256.map(str::to_owned),
             source: Source::Inline { text: String::new() },
         });

@@ -34,10 +34,11 @@ struct RawFile {
     path: String,
     size: Option<u64>,
     sha256: Option<String>,
+    md5: Option<String>,
     source: Source,
 }
 
-/// Many files of one source: a line each (path, size, SHA-256; the last two may be left out), whose path is appended to
+/// Many files of one source: a line each (path, size or -, SHA-256 or MD5; the last two may be left out), whose path is appended to
 /// the source's.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,15 +149,18 @@ impl Files {
         let mut fields = line.split_whitespace();
         let path = fields.next().unwrap_or_default().to_owned();
         let size = match fields.next() {
-            None => None,
+            None | Some("-") => None,
             Some(text) => Some(text.parse().map_err(|_| format!("{text} is not a size in bytes"))?),
         };
-        let sha256 = fields.next().map(str::to_owned);
+        // An MD5 has half the digits.
+        let digest = fields.next().map(str::to_owned);
+        let (md5, sha256) =
+            if digest.as_ref().is_some_and(|d| d.len() == 32) { (digest, None) } else { (None, digest) };
         if let Some(extra) = fields.next() {
             return Err(format!("{extra}: a line is path, size and SHA-256, nothing more"));
         }
         let source = inside(source, &path)?;
-        self.add_file(RawFile { path, size, sha256, source })
+        self.add_file(RawFile { path, size, sha256, md5, source })
     }
 
     fn add_file(&mut self, raw: RawFile) -> Result<(), String> {
@@ -165,10 +169,13 @@ impl Files {
         if let Some(sha256) = &raw.sha256 {
             check_hex(sha256, &[64], "a SHA-256")?;
         }
+        if let Some(md5) = &raw.md5 {
+            check_hex(md5, &[32], "an MD5")?;
+        }
         if !self.paths.insert(raw.path.clone()) {
             return Err(format!("{} is listed twice", raw.path));
         }
-        let mut item = Item { path: raw.path, size: raw.size, sha256: raw.sha256, source: raw.source };
+        let mut item = Item { path: raw.path, size: raw.size, sha256: raw.sha256, md5: raw.md5, source: raw.source };
         if let Source::Inline { text } = &item.source {
             let (size, sha256) = (text.len() as u64, digest::of_bytes(text.as_bytes()));
             if item.size.is_some_and(|s| s != size) || item.sha256.as_ref().is_some_and(|s| *s != sha256) {
@@ -187,7 +194,7 @@ impl Files {
         };
         let input = Box::new(self.items.remove(at));
         let source = Source::Converted { conversion: raw.kind, input };
-        self.add_file(RawFile { path: raw.output, size: raw.size, sha256: raw.sha256, source })
+        self.add_file(RawFile { path: raw.output, size: raw.size, sha256: raw.sha256, md5: None, source })
     }
 }
 

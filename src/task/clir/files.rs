@@ -131,15 +131,15 @@ impl Topics {
     /// # Errors
     /// As [`text::read_documents`]; the collection has none.
     pub fn documents(&self, data: &Found, other: Option<&Path>) -> Result<Vec<Text>> {
-        let mut documents = match (other, &self.corpus) {
-            (Some(other), _) => text::read_documents(other)?,
-            (None, Some(file)) => text::read_within(&data.folder, file, true)?,
+        let (name, mut documents) = match (other, &self.corpus) {
+            (Some(other), _) => (other.display().to_string(), text::read_documents(other)?),
+            (None, Some(file)) => (data.folder.label(file), text::read_within(&data.folder, file, true)?),
             (None, None) => {
                 let what = format!("{} has no corpus.{}.tsv or corpus.tsv: give its documents", self.qrels, self.name);
                 return Err(FileFault::content(data.folder.label(""), what).into());
             }
         };
-        text::check_ids(&format!("documents of {}", self.name), &documents)?;
+        text::check_ids(&name, &documents)?;
         documents.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(documents)
     }
