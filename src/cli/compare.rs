@@ -66,6 +66,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let [first, second] = &found.alone;
     score::note(context, first, "in the first run only");
     score::note(context, second, "in the second run only");
+    let short = found.queries.iter().filter(|query| query.length < options.depth);
+    let what = format!(
+        "with fewer than {} documents in both runs, whose rbo counts the ranks that are not there as repro_eval's does (--depth, or rbo_ext)",
+        options.depth
+    );
+    score::note(context, &short.map(|query| query.id.clone()).collect::<Vec<_>>(), &what);
     let mut facts = facts(&found);
     if let Some(qrels) = &args.qrels {
         facts.extend(effects(args, qrels, &measures)?);

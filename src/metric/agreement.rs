@@ -42,6 +42,8 @@ pub struct Query {
     pub id: String,
     /// The first rank, from 1, at which the documents differ; none where the rankings are the same.
     pub first_difference: Option<usize>,
+    /// How many documents the longer ranking has, down to the depth.
+    pub length: usize,
     /// Whether all scores are the same too.
     pub same_scores: bool,
     /// Rank-biased overlap down to the depth.
@@ -53,7 +55,10 @@ pub struct Query {
 }
 
 /// A run's documents and scores by query, best first.
-type Rankings = BTreeMap<String, Vec<(Box<str>, f64)>>;
+type Rankings = BTreeMap<String, Ranking>;
+
+/// A query's documents and scores.
+type Ranking = Vec<(Box<str>, f64)>;
 
 /// Compares two runs.
 ///
@@ -64,7 +69,7 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
     let digests = [digest(&first), digest(&second)];
     let alone = |a: &Rankings, b: &Rankings| a.keys().filter(|id| !b.contains_key(*id)).cloned().collect();
     let both: Vec<_> = first.iter().filter_map(|(id, ranking)| Some((id, ranking, second.get(id)?))).collect();
-    let compare = |(id, a, b): (&String, &Vec<(Box<str>, f64)>, &Vec<(Box<str>, f64)>)| {
+    let compare = |(id, a, b): (&String, &Ranking, &Ranking)| {
         let cut = |ranking: &[(Box<str>, f64)]| ranking.len().min(options.depth);
         let (a, b) = (&a[..cut(a)], &b[..cut(b)]);
         let documents = |ranking: &[(Box<str>, f64)]| -> Vec<String> {
@@ -77,6 +82,7 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
         Query {
             id: id.clone(),
             first_difference: (same < ours.len().max(theirs.len())).then_some(same + 1),
+            length: ours.len().max(theirs.len()),
             same_scores: scores,
             rbo: overlap.truncated,
             rbo_ext: overlap.extrapolated,
