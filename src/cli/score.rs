@@ -1,11 +1,14 @@
 //! `snellen score`: a run against judgements.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
+use snellen::data::text;
 use snellen::data::trec::{Qrels, TrecFile};
 use snellen::metric::evaluate::{Evaluation, Options};
+use snellen::metric::fairness::Peer;
 use snellen::metric::significance::{Comparison, Method, compare};
 use snellen::metric::{Dialect, Measure, evaluate};
 
@@ -42,7 +45,7 @@ pub(crate) struct Args {
     /// Another run, with which each measure is compared over the queries that count in both.
     #[arg(long, value_name = "RUN")]
     baseline: Option<PathBuf>,
-    /// Assignments of signs that the randomisation test draws.
+    /// Assignments of signs that the randomisation test draws; the bootstrap draws a tenth as many samples.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..), requires = "baseline", value_name = "N")]
     samples: u32,
     /// The seed of what is drawn.
@@ -51,6 +54,15 @@ pub(crate) struct Args {
     /// How much worse than the baseline still counts as no worse: tests non-inferiority and equivalence too.
     #[arg(long, requires = "baseline", value_name = "M", value_parser = margin)]
     margin: Option<f64>,
+    /// The language of every document (.tsv: id, tab, language): adds PEER, the fairness of the ranking between languages.
+    #[arg(long, value_name = "FILE")]
+    languages: Option<PathBuf>,
+    /// How many documents PEER looks at.
+    #[arg(long, default_value = "20", requires = "languages", value_name = "K")]
+    peer_depth: std::num::NonZeroUsize,
+    /// How much each grade weighs in PEER, together 1.
+    #[arg(long, default_value = "1=1", requires = "languages", value_delimiter = ',', value_name = "GRADE=WEIGHT", value_parser = weight)]
+    peer_weights: Vec<(i32, f64)>,
     /// Digits behind the point. JSON has all of them.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=17))]
     digits: u8,
@@ -80,6 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         return Err(Failure::Usage(what));
     }
     notes(&found, &options, context);
+    let fairness = peer(args, &qrels)?;
     let compared = match &args.baseline {
         Some(baseline) => {
             let method = Method { samples: args.samples as usize, seed: args.seed, alpha: ALPHA, margin: args.margin };
@@ -91,10 +104,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     match args.format {
         Machine::Table => {
             table(&mut out, &found, args)?;
+            if let Some(fairness) = &fairness {
+                peer_table(&mut out, fairness, args)?;
+            }
             compared.iter().try_for_each(|one| comparison(&mut out, one, args))?;
         }
         Machine::Json => {
             let mut all = as_json(&found, args);
+            if let Some(fairness) = &fairness {
+                all["peer"] = json!({"depth": args.peer_depth, "mean": mean(fairness), "queries": fairness});
+            }
             if args.baseline.is_some() {
                 let one =
                     |one: &Comparison| json!({"measure": name(&one.measure, args.dialect), "comparison": facts(one)});
@@ -104,6 +123,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         }
     }
     Ok(Ending::Holds)
+}
+
+fn weight(text: &str) -> Result<(i32, f64), String> {
+    let parts = text.split_once('=').and_then(|(grade, weight)| Some((grade.parse().ok()?, weight.parse().ok()?)));
+    parts
+        .filter(|(_, weight)| (0.0..=1.0).contains(weight))
+        .ok_or_else(|| "expected GRADE=WEIGHT, e.g. 1=0.5".to_owned())
+}
+
+/// PEER of every query; none if it was not asked for.
+fn peer(args: &Args, qrels: &Qrels) -> Result<Option<BTreeMap<String, f64>>, Failure> {
+    let Some(file) = &args.languages else { return Ok(None) };
+    let weights: BTreeMap<i32, f64> = args.peer_weights.iter().copied().collect();
+    let sum = weights.values().fold(0.0, |sum, x| sum + x);
+    if (sum - 1.0).abs() > 1e-8 || weights.len() < args.peer_weights.len() {
+        return Err(Failure::Usage(format!("--peer-weights: each grade once, together 1, not {sum}")));
+    }
+    let languages = text::read(file)?.into_iter().map(|text| (text.id, text.text)).collect();
+    let peer = Peer { weights, cutoff: args.peer_depth.get(), languages: &languages, dialect: args.dialect };
+    Ok(Some(peer.of(qrels, &TrecFile::open(&args.run)?)?))
 }
 
 fn margin(text: &str) -> Result<f64, String> {
@@ -122,6 +161,8 @@ fn facts(one: &Comparison) -> Map<String, Value> {
         ("difference", json!(one.mean.mean)),
         ("low_95", json!(low)),
         ("high_95", json!(high)),
+        ("low_95_bootstrap", json!(one.bootstrap.map(|[low, _]| low))),
+        ("high_95_bootstrap", json!(one.bootstrap.map(|[_, high]| high))),
         ("effect", json!(one.mean.effect())),
         ("power", json!(one.power)),
         ("p_randomization", json!(p)),
@@ -191,6 +232,18 @@ fn table(out: &mut dyn Write, found: &Evaluation, args: &Args) -> Result<(), Fai
         found.queries.iter().try_for_each(|query| lines(&query.id, &query.values))?;
     }
     lines("all", &found.means())
+}
+
+fn mean(values: &BTreeMap<String, f64>) -> f64 {
+    values.values().fold(0.0, |sum, x| sum + x) / values.len() as f64
+}
+
+fn peer_table(out: &mut dyn Write, fairness: &BTreeMap<String, f64>, args: &Args) -> Result<(), Failure> {
+    let (name, digits) = (format!("PEER@{}", args.peer_depth), usize::from(args.digits));
+    if args.per_query {
+        fairness.iter().try_for_each(|(query, value)| writeln!(out, "{name:<22}\t{query}\t{value:.digits$}"))?;
+    }
+    Ok(writeln!(out, "{name:<22}\tall\t{:.digits$}", mean(fairness))?)
 }
 
 fn as_json(found: &Evaluation, args: &Args) -> Value {

@@ -5,6 +5,7 @@ mod bitext;
 mod dialect;
 mod discount;
 pub mod evaluate;
+pub mod fairness;
 mod measure;
 pub mod ranked;
 pub mod significance;

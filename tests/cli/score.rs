@@ -121,3 +121,15 @@ fn what_cannot_be_scored() {
         ],
     );
 }
+
+#[test]
+fn fairness_between_languages_is_added_where_they_are_given() {
+    let languages = "a\ten\nb\tde\nc\tde\nx\ten\nz\tde\n";
+    let out = score(&["--measures", "RR", "--languages", "l.tsv", "-q"]).write("l.tsv", languages).status(0).stdout;
+    // q1 has one document of grade 1 and q2 too: one language alone, which is fair.
+    assert_eq!(out, "RR                    \tall\t0.5000\nPEER@20               \tall\t1.0000\n");
+    let refused = score(&["--languages", "l.tsv"]).write("l.tsv", "b\tde\n").refused();
+    assert_eq!(refused, "snellen: document a of query q1 has no language\n");
+    let weights = score(&["--languages", "l.tsv", "--peer-weights", "1=0.5"]).write("l.tsv", languages).refused();
+    assert!(weights.contains("each grade once, together 1, not 0.5"), "{weights}");
+}

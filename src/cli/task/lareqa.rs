@@ -28,7 +28,8 @@ pub(super) struct Args {
     /// What stands between a candidate's sentence and its context: blank, or none as in XTREME's evaluation.
     #[arg(long, default_value_t)]
     join: Join,
-    /// Also write here `cells.csv`, the TREC run `lareqa.run` (first 100 candidates) and its `lareqa.qrels`.
+    /// Also write here `cells.csv`, the TREC run `lareqa.run` (first 100 candidates), its `lareqa.qrels` and
+    /// `languages.tsv` for `snellen score`.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// table or json.
@@ -89,6 +90,11 @@ fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> R
             qrels.push_str(&format!("{question} 0 {} 1\n", candidates[*answer]));
         }
     }
+    let mut spoken = String::new();
+    for language in languages {
+        language.candidates.iter().for_each(|one| spoken.push_str(&format!("{}\t{}\n", one.id, language.code)));
+    }
+    atomic::write(&folder.join("languages.tsv"), spoken.as_bytes())?;
     atomic::write(&folder.join("cells.csv"), csv.as_bytes())?;
     atomic::write(&folder.join("lareqa.run"), &run)?;
     Ok(atomic::write(&folder.join("lareqa.qrels"), qrels.as_bytes())?)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Mean, holm, power, randomization, t_test};
+use super::{Mean, bootstrap, holm, power, randomization, t_test};
 use crate::metric::Measure;
 use crate::metric::evaluate::{Evaluation, Query};
 
@@ -32,6 +32,8 @@ pub struct Comparison {
     pub t: Option<f64>,
     /// The t interval of the mean difference.
     pub interval: [f64; 2],
+    /// The percentile bootstrap interval of the mean difference, of a tenth as many samples; none of no queries.
+    pub bootstrap: Option<[f64; 2]>,
     /// The chance that a two-sided t-test of so many queries finds an effect of this size.
     pub power: f64,
     /// With a margin: p of "worse by the margin or more", small where the run is not inferior; and p of "differs by the margin or more", small
@@ -73,6 +75,7 @@ fn one(measure: Measure, differences: &[f64], method: &Method) -> Comparison {
         randomization: [p, p],
         t: t_test(differences, 0.0).map(|test| test.two_sided),
         interval: if differences.len() < 2 { [f64::NAN; 2] } else { mean.interval(1.0 - method.alpha) },
+        bootstrap: bootstrap(differences, (method.samples / 10).max(1), 1.0 - method.alpha, method.seed),
         power: power(mean.effect(), differences.len(), method.alpha),
         margin,
     }
