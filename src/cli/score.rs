@@ -91,8 +91,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let what = format!("{} and {} have no query in common", args.qrels.display(), args.run.display());
         return Err(Failure::Usage(what));
     }
-    notes(&found, &options, context);
     let fairness = peer(args, &qrels)?;
+    notes(&found, &options, context);
     let compared = match &args.baseline {
         Some(baseline) => {
             let method = Method { samples: args.samples as usize, seed: args.seed, alpha: ALPHA, margin: args.margin };
