@@ -22,6 +22,16 @@ table-tatoeba-e5-q4 *options:
     cargo run --release -- data fetch tatoeba multilingual-e5-small-q4
     cargo run --release -- verify tatoeba-multilingual-e5-small-q4-query tatoeba-multilingual-e5-small-q4-no-prefix {{options}}
 
+# LAReQA of the 4-bit multilingual-e5-small: all views; about half an hour on two cores.
+table-lareqa *options:
+    cargo run --release -- data fetch xquad-r multilingual-e5-small-q4
+    cargo run --release -- task lareqa --model multilingual-e5-small-q4 --query-prefix "query: " --corpus-prefix "passage: " {{options}}
+
+# AfriQA: dense, late interaction, BM25 on the translations, and all of them fused.
+table-afriqa *options:
+    cargo run --release -- data fetch afriqa multilingual-e5-small-q4
+    cargo run --release -- task clir --data afriqa --languages bem,hau,swa,yor,zul --model multilingual-e5-small-q4 --query-prefix "query: " --corpus-prefix "passage: " {{options}}
+
 # Make the fixtures anew from their recipe.
 fixtures:
     cargo run --release --example make_fixtures
