@@ -1,6 +1,6 @@
 //! Checking a claim: its recipe is run and every cell gets a verdict.
 
-use super::{Cell, ClaimFile, ClaimOutcome, Published, Verdict, judge};
+use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict, judge};
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::{Found, Lookup, Shelf};
@@ -35,18 +35,26 @@ impl Checker<'_> {
     /// # Errors
     /// Data or a model that is damaged or cannot be used; a cell's language that the data has not, or a measure that the convention has not.
     pub fn check(&self, claim: &ClaimFile) -> Result<ClaimOutcome> {
-        let cells = match (self.shelf.look_up(&claim.recipe.data)?, self.shelf.look_up(&claim.recipe.model)?) {
-            (Lookup::Found(data), Lookup::Found(model)) => self.compute(claim, &data, &model)?,
-            (Lookup::Absent(data), Lookup::Absent(model)) => blocked(claim, &format!("{data}; {model}")),
-            (Lookup::Absent(why), _) | (_, Lookup::Absent(why)) => blocked(claim, &why),
+        let cells = match &claim.content {
+            Content::Numbers(numbers) => self.numbers(claim, numbers)?,
+            Content::Comparison { comparison, folder } => comparison.cells(claim.kind, folder)?,
         };
         Ok(ClaimOutcome { id: claim.id.clone(), title: claim.title.clone(), source: claim.source.to_string(), cells })
     }
 
-    fn compute(&self, claim: &ClaimFile, data: &Found, model: &Found) -> Result<Vec<Cell>> {
+    fn numbers(&self, claim: &ClaimFile, numbers: &Numbers) -> Result<Vec<Cell>> {
+        let recipe = &numbers.recipe;
+        match (self.shelf.look_up(&recipe.data)?, self.shelf.look_up(&recipe.model)?) {
+            (Lookup::Found(data), Lookup::Found(model)) => self.compute(claim, numbers, &data, &model),
+            (Lookup::Absent(data), Lookup::Absent(model)) => Ok(blocked(numbers, &format!("{data}; {model}"))),
+            (Lookup::Absent(why), _) | (_, Lookup::Absent(why)) => Ok(blocked(numbers, &why)),
+        }
+    }
+
+    fn compute(&self, claim: &ClaimFile, numbers: &Numbers, data: &Found, model: &Found) -> Result<Vec<Cell>> {
         let model = Model::open(model.name.clone(), model.folder.clone())?;
-        let setup = setup(claim, &model);
-        let languages = languages(claim);
+        let setup = setup(numbers, &model);
+        let languages = languages(numbers);
         let pairs = languages
             .iter()
             .map(|language| match language.strip_suffix("-eng") {
@@ -63,17 +71,17 @@ impl Checker<'_> {
         let how = How { recipe: &setup.recipe, batching: self.batching, first: 0, done: &advance };
         let scored =
             pairs.iter().map(|pair| setup.score(data, pair, &model, &how, self.cache)).collect::<Result<Vec<_>>>()?;
-        claim
+        numbers
             .cells
             .iter()
             .filter_map(|cell| Some((cell, languages.iter().position(|language| *language == cell.language)?)))
-            .map(|(cell, language)| judged(claim, cell, &scored[language]))
+            .map(|(cell, language)| judged(claim, numbers, cell, &scored[language]))
             .collect()
     }
 }
 
 /// The claim's recipe with the model's own where the claim is silent.
-fn setup(claim: &ClaimFile, model: &Model) -> Setup {
+fn setup(claim: &Numbers, model: &Model) -> Setup {
     let (own, recipe) = (model.recipe(), &claim.recipe);
     Setup {
         direction: recipe.direction,
@@ -88,7 +96,7 @@ fn setup(claim: &ClaimFile, model: &Model) -> Setup {
 }
 
 /// The languages that the claim is about, in the order of its cells.
-fn languages(claim: &ClaimFile) -> Vec<&str> {
+fn languages(claim: &Numbers) -> Vec<&str> {
     let mut languages: Vec<&str> = Vec::new();
     for cell in &claim.cells {
         let wanted = claim.recipe.languages.as_ref().is_none_or(|only| only.contains(&cell.language));
@@ -99,13 +107,13 @@ fn languages(claim: &ClaimFile) -> Vec<&str> {
     languages
 }
 
-fn judged(claim: &ClaimFile, published: &Published, scored: &Scored) -> Result<Cell> {
+fn judged(claim: &ClaimFile, numbers: &Numbers, published: &Published, scored: &Scored) -> Result<Cell> {
     let Some((key, value)) = scored.cells.iter().find(|(key, _)| key.measure == published.measure) else {
         let known: Vec<&str> = scored.cells.iter().map(|(key, _)| key.measure.as_str()).collect();
         let what = format!("no measure {} in this convention, only {}", published.measure, known.join(", "));
         return Err(FileFault::content(format!("claim {}", claim.id), what).into());
     };
-    let tolerance = claim.tolerance.as_ref().map(|tolerance| tolerance.value);
+    let tolerance = numbers.tolerance.as_ref().map(|tolerance| tolerance.value);
     let (verdict, why) = judge(published, *value, Some(&scored.digest), tolerance, claim.source.recorded);
     Ok(Cell {
         key: key.clone(),
@@ -119,7 +127,7 @@ fn judged(claim: &ClaimFile, published: &Published, scored: &Scored) -> Result<C
 }
 
 /// Every cell `blocked`, with as much of its key as is known without data and model.
-fn blocked(claim: &ClaimFile, why: &str) -> Vec<Cell> {
+fn blocked(claim: &Numbers, why: &str) -> Vec<Cell> {
     let recipe = &claim.recipe;
     let unknown = || "unknown".to_owned();
     let cell = |published: &Published| Cell {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Recipe;
 use super::decimal::Decimal;
+use super::{Comparison, Recipe};
 use crate::Result;
 use crate::data::FileFault;
 
 /// A claim as its author wrote it down.
 ///
-/// It is two files: `ID.toml`, and the CSV that its `cells` names, with the columns `language,measure,value,digest`.
+/// It is two files: `ID.toml`, and the CSV that its `cells` names, with the columns `language,measure,value,digest`; or one, where it says how two systems
+/// compare.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimFile {
     /// The claim's name.
@@ -24,6 +25,27 @@ pub struct ClaimFile {
     pub kind: Kind,
     /// Where the numbers were read.
     pub source: Source,
+    /// What is checked.
+    pub content: Content,
+}
+
+/// What a claim is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Published numbers.
+    Numbers(Numbers),
+    /// Two systems.
+    Comparison {
+        /// Which, and how it is decided.
+        comparison: Comparison,
+        /// Where its files are.
+        folder: PathBuf,
+    },
+}
+
+/// Published numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers {
     /// How to compute them.
     pub recipe: Recipe,
     /// How far off a number may be; none: it has to be equal at the printed precision.
@@ -38,6 +60,10 @@ pub struct ClaimFile {
 pub enum Kind {
     /// Each cell equals the published one.
     Equals,
+    /// One system is better than another.
+    Greater,
+    /// One system is no worse than another by a margin.
+    NonInferior,
 }
 
 impl TryFrom<String> for Kind {
@@ -46,8 +72,22 @@ impl TryFrom<String> for Kind {
     fn try_from(kind: String) -> Result<Self, String> {
         match kind.as_str() {
             "equals" => Ok(Self::Equals),
-            _ => Err(format!("claims of kind `{kind}` cannot be checked by this version, only `equals`")),
+            "greater" => Ok(Self::Greater),
+            "non-inferior" => Ok(Self::NonInferior),
+            _ => Err(format!(
+                "claims of kind `{kind}` cannot be checked by this version, only `equals`, `greater` and `non-inferior`"
+            )),
         }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equals => "equals",
+            Self::Greater => "greater",
+            Self::NonInferior => "non-inferior",
+        })
     }
 }
 
@@ -128,17 +168,60 @@ impl ClaimFile {
     /// checked, a number that is none, a cell given twice.
     pub fn parse(toml_name: &str, toml_text: &str, csv_name: &str, csv_text: &str) -> Result<Self> {
         let head = Head::parse(toml_name, toml_text)?;
-        Ok(head.with_cells(csv_name, csv_text)?)
+        let folder = Path::new(toml_name).parent().unwrap_or(Path::new("")).to_owned();
+        Ok(head.content(folder, |_| Ok((csv_name.to_owned(), csv_text.to_owned())))?)
     }
 
-    /// Reads a claim from disk; its cells are looked for relative to the TOML file.
+    /// Reads a claim from disk; its cells, or its runs and judgements, are looked for relative to the TOML file.
     ///
     /// # Errors
     /// As [`Self::parse`], and where one of the two files cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
         let head = Head::parse(&path.display().to_string(), &read_text(path)?)?;
-        let cells = path.with_file_name(&head.cells);
-        Ok(head.with_cells(&cells.display().to_string(), &read_text(&cells)?)?)
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let read = |cells: &str| {
+            let cells = path.with_file_name(cells);
+            Ok((cells.display().to_string(), read_text(&cells)?))
+        };
+        Ok(head.content(folder, read)?)
+    }
+
+    /// The published numbers; none where it compares systems.
+    #[must_use]
+    pub fn numbers(&self) -> Option<&Numbers> {
+        match &self.content {
+            Content::Numbers(numbers) => Some(numbers),
+            Content::Comparison { .. } => None,
+        }
+    }
+
+    /// How many cells it has.
+    #[must_use]
+    pub fn cell_count(&self) -> usize {
+        match &self.content {
+            Content::Numbers(numbers) => numbers.cells.len(),
+            Content::Comparison { comparison, .. } => comparison.pairs.len() * comparison.measures.len(),
+        }
+    }
+
+    /// Leaves only the cells of some languages, all of which it must have; of none all stay.
+    ///
+    /// # Errors
+    /// The first language that it has not.
+    pub fn only<'a>(&mut self, languages: &'a [String]) -> Result<(), &'a str> {
+        let has = |language: &String| match &self.content {
+            Content::Numbers(numbers) => numbers.cells.iter().any(|cell| cell.language == *language),
+            Content::Comparison { comparison, .. } => comparison.pairs.iter().any(|pair| pair.language == *language),
+        };
+        if let Some(unknown) = languages.iter().find(|language| !has(language)) {
+            return Err(unknown);
+        }
+        let wanted = |language: &String| languages.is_empty() || languages.contains(language);
+        match &mut self.content {
+            Content::Numbers(numbers) => numbers.cells.retain(|cell| wanted(&cell.language)),
+            Content::Comparison { comparison, .. } => comparison.pairs.retain(|pair| wanted(&pair.language)),
+        }
+        Ok(())
     }
 }
 
@@ -149,10 +232,11 @@ struct Head {
     id: String,
     title: String,
     kind: Kind,
-    cells: String,
+    cells: Option<String>,
     source: Source,
-    recipe: Recipe,
+    recipe: Option<Recipe>,
     tolerance: Option<Tolerance>,
+    comparison: Option<Comparison>,
 }
 
 impl Head {
@@ -170,16 +254,29 @@ impl Head {
 
     /// What the types do not say.
     fn check(&self) -> Result<(), String> {
-        let texts = [
-            ("id", &self.id),
-            ("title", &self.title),
-            ("cells", &self.cells),
-            ("source.title", &self.source.title),
-            ("recipe.model", &self.recipe.model),
-            ("recipe.data", &self.recipe.data),
-        ];
+        let mut texts = vec![("id", &self.id), ("title", &self.title), ("source.title", &self.source.title)];
+        texts.extend(self.cells.iter().map(|cells| ("cells", cells)));
+        if let Some(recipe) = &self.recipe {
+            texts.extend([("recipe.model", &recipe.model), ("recipe.data", &recipe.data)]);
+        }
         if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(format!("`{field}` is empty"));
+        }
+        match (self.kind, &self.comparison) {
+            (Kind::Equals, None) => {
+                let given = [("cells", self.cells.is_some()), ("recipe", self.recipe.is_some())];
+                if let Some((field, _)) = given.iter().find(|(_, given)| !given) {
+                    return Err(format!("`{field}` is missing"));
+                }
+            }
+            (Kind::Equals, Some(_)) => return Err("`comparison` is of other kinds of claims".to_owned()),
+            (_, None) => return Err("`comparison` is missing".to_owned()),
+            (kind, Some(comparison)) => {
+                if self.cells.is_some() || self.recipe.is_some() || self.tolerance.is_some() {
+                    return Err("`cells`, `recipe` and `tolerance` are of claims of kind `equals`".to_owned());
+                }
+                comparison.check(kind)?;
+            }
         }
         if !self.source.recorded && self.source.url.is_none() {
             return Err("`source.url` is missing: only claims with `recorded = true` may do without".to_owned());
@@ -193,10 +290,23 @@ impl Head {
         }
     }
 
-    fn with_cells(self, csv_name: &str, csv_text: &str) -> Result<ClaimFile, FileFault> {
-        let cells = parse_cells(csv_name, csv_text, self.recipe.languages.as_deref(), self.source.printed)?;
-        let Self { id, title, kind, source, recipe, tolerance, .. } = self;
-        Ok(ClaimFile { id, title, kind, source, recipe, tolerance, cells })
+    /// The claim; `read` gives name and text of the file of cells.
+    fn content(
+        self,
+        folder: PathBuf,
+        read: impl FnOnce(&str) -> Result<(String, String), FileFault>,
+    ) -> Result<ClaimFile, FileFault> {
+        let Self { id, title, kind, source, recipe, tolerance, comparison, cells } = self;
+        let content = match (comparison, recipe, cells) {
+            (None, Some(recipe), Some(cells)) => {
+                let (name, text) = read(&cells)?;
+                let cells = parse_cells(&name, &text, recipe.languages.as_deref(), source.printed)?;
+                Content::Numbers(Numbers { recipe, tolerance, cells })
+            }
+            (Some(comparison), ..) => Content::Comparison { comparison, folder },
+            (None, ..) => unreachable!("checked: a claim without a comparison has cells and a recipe"),
+        };
+        Ok(ClaimFile { id, title, kind, source, content })
     }
 }
 
@@ -282,111 +392,4 @@ fn line_at(text: &[u8], offset: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ClaimFile, Kind};
-    use crate::claim::Task;
-    use crate::encoder::Pooling;
-    use crate::task::tatoeba::{Convention, Direction};
-
-    const TOML: &str = r#"id = "c"
-title = "A claim"
-kind = "equals"
-cells = "c.csv"
-[source]
-title = "Table 1"
-url = "https://example.org"
-[recipe]
-task = "tatoeba"
-model = "m"
-data = "d"
-direction = "en-xx"
-convention = "xtreme"
-"#;
-    const CSV: &str = "language,measure,value,digest\nafr-eng,f1,1.50e-05,\nafr-eng,accuracy,53.6,\n";
-
-    fn error(toml: &str, csv: &str) -> String {
-        ClaimFile::parse("c.toml", toml, "c.csv", csv).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_claim_is_read_as_it_was_written() {
-        let toml = format!(
-            "{TOML}prefix = \"query: \"\npooling = \"cls\"\nlayer = 7\n[tolerance]\nvalue = 0.1\nreason = \"4 bits\""
-        );
-        let csv = format!("{CSV}amh-eng,f1,0.0,{}\n", "0f".repeat(32));
-        let claim = ClaimFile::parse("c.toml", &toml, "c.csv", &csv).unwrap();
-        assert_eq!((claim.kind, claim.recipe.task), (Kind::Equals, Task::Tatoeba));
-        assert_eq!(
-            (claim.recipe.direction, claim.recipe.convention),
-            (Direction::EnglishToForeign, Convention::Xtreme)
-        );
-        assert_eq!((claim.recipe.prefix.as_str(), claim.recipe.pooling), ("query: ", Some(Pooling::Cls)));
-        assert_eq!((claim.recipe.layer, claim.tolerance.unwrap().value), (Some(7), 0.1));
-        assert_eq!(claim.source.to_string(), "Table 1; https://example.org");
-        let digits: Vec<usize> = claim.cells.iter().map(|cell| cell.digits).collect();
-        assert_eq!(digits, [7, 1, 1]);
-        assert_eq!((claim.cells[0].value.as_str(), &claim.cells[0].digest), ("1.50e-05", &None));
-        assert_eq!(claim.cells[2].digest, Some("0f".repeat(32)));
-    }
-
-    #[test]
-    fn bad_heads_are_refused_with_their_place() {
-        for (from, to, expected) in [
-            (
-                "\"equals\"",
-                "\"greater\"",
-                "c.toml, line 3: claims of kind `greater` cannot be checked by this version, only `equals`",
-            ),
-            ("\"xtreme\"", "\"x\"", "c.toml, line 13: unknown variant `x`, expected `mteb` or `xtreme`"),
-            ("model = \"m\"", "modle = \"m\"", "c.toml, line 10: unknown field `modle`, expected one of"),
-            ("model = \"m\"\n", "", "c.toml, line 8: missing field `model`"),
-            ("model = \"m\"", "model = \"\"", "c.toml: `recipe.model` is empty"),
-            ("url = \"https://example.org\"", "", "c.toml: `source.url` is missing"),
-            ("[source]", "[source", "c.toml, line 5: "),
-        ] {
-            let error = error(&TOML.replace(from, to), CSV);
-            assert!(error.starts_with(expected), "{error}");
-        }
-        let tolerance = |value, reason| error(&format!("{TOML}[tolerance]\nvalue = {value}\n{reason}"), CSV);
-        assert_eq!(tolerance("0.1", ""), "c.toml, line 14: missing field `reason`");
-        assert_eq!(tolerance("0.1", "reason = \" \""), "c.toml: `tolerance.reason` is empty");
-        assert_eq!(tolerance("-0.1", "reason = \"r\""), "c.toml: `tolerance.value` is not a distance");
-        assert_eq!(tolerance("nan", "reason = \"r\""), "c.toml: `tolerance.value` is not a distance");
-    }
-
-    #[test]
-    fn bad_cells_are_refused_with_their_line() {
-        for (line, expected) in [
-            ("afr-eng,f1,0.5,", "afr-eng f1 stands in line 2 already"),
-            ("x,f1,nan,", "value \"nan\" is not a finite decimal number"),
-            ("x,f1,,", "value \"\" is not a finite decimal number"),
-            ("x,f1,1e999,", "value \"1e999\" is not a finite decimal number"),
-            ("x,f1,0.5", "3 fields instead of 4"),
-            ("x,f1,0,5,", "5 fields instead of 4"),
-            (",f1,0.5,", "language \"\" is empty or has blanks in it"),
-            ("x, f1,0.5,", "measure \" f1\" is empty or has blanks in it"),
-            ("x,f1,0.5,ABC", "digest \"ABC\" is not 64 lower-case hexadecimal digits"),
-        ] {
-            assert_eq!(error(TOML, &format!("{CSV}{line}\n")), format!("c.csv, line 4: {expected}"));
-        }
-        assert_eq!(
-            error(TOML, "language,value\n"),
-            "c.csv, line 1: the columns have to be language,measure,value,digest"
-        );
-        assert_eq!(error(TOML, ""), "c.csv: no cells");
-        let toml = format!("{TOML}languages = [\"amh-eng\"]");
-        assert_eq!(error(&toml, CSV), "c.csv, line 2: afr-eng is not among the recipe's languages");
-    }
-
-    #[test]
-    fn cells_are_found_beside_the_claim_and_have_to_be_utf8() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.toml");
-        std::fs::write(&path, TOML).unwrap();
-        assert!(ClaimFile::read(&path).unwrap_err().to_string().contains("c.csv: cannot read"));
-        std::fs::write(folder.path().join("c.csv"), CSV).unwrap();
-        assert_eq!(ClaimFile::read(&path).unwrap(), ClaimFile::parse("c.toml", TOML, "c.csv", CSV).unwrap());
-        std::fs::write(folder.path().join("c.csv"), b"language,measure,value,digest\n\xff").unwrap();
-        assert!(ClaimFile::read(&path).unwrap_err().to_string().ends_with("c.csv, line 2: not UTF-8"));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod check;
+mod comparison;
 mod decimal;
 mod file;
 pub mod invariance;
@@ -10,7 +11,8 @@ mod recipe;
 mod verdict;
 
 pub use check::{Checker, Progress};
-pub use file::{ClaimFile, Kind, Printed, Published, Source, Tolerance};
+pub use comparison::{Comparison, Pair};
+pub use file::{ClaimFile, Content, Kind, Numbers, Printed, Published, Source, Tolerance};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
 pub use recipe::{Recipe, Task};
 pub use verdict::judge;

@@ -116,7 +116,7 @@ fn list(args: &Args) -> Result<Ending, Failure> {
         all.extend(in_folder(folder)?);
     }
     for claim in all {
-        writeln!(out, "{:40} {:5} cells  {}", claim.id, claim.cells.len(), claim.title)?;
+        writeln!(out, "{:40} {:5} cells  {}", claim.id, claim.cell_count(), claim.title)?;
     }
     Ok(Ending::Holds)
 }
@@ -154,11 +154,8 @@ fn refuse_doubles(claims: &[ClaimFile]) -> Result<(), Failure> {
 
 /// The claim with the cells of these languages only; all of them where none is named.
 fn only(languages: &[String], mut claim: ClaimFile) -> Result<ClaimFile, Failure> {
-    if let Some(unknown) = languages.iter().find(|language| !claim.cells.iter().any(|cell| cell.language == **language))
-    {
-        return Err(Failure::Usage(format!("claim {} has no cell of language {unknown}", claim.id)));
-    }
-    claim.cells.retain(|cell| languages.is_empty() || languages.contains(&cell.language));
+    let id = claim.id.clone();
+    claim.only(languages).map_err(|unknown| Failure::Usage(format!("claim {id} has no cell of language {unknown}")))?;
     Ok(claim)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::claim::{Cell, Outcome};
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "claim",
     "task",
     "data",
@@ -16,6 +16,7 @@ const HEADER: [&str; 21] = [
     "aggregation",
     "model",
     "model_sha256",
+    "system",
     "pooling",
     "prefix",
     "perturbation",
@@ -54,6 +55,7 @@ fn row<'a>(claim: &'a str, cell: &'a Cell) -> [Cow<'a, str>; HEADER.len()] {
         (&key.aggregation).into(),
         (&key.model).into(),
         (&key.model_sha256).into(),
+        (&key.system).into(),
         (&key.pooling).into(),
         (&key.prefix).into(),
         key.perturbation.as_deref().unwrap_or_default().into(),

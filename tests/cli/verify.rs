@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::test::{Test, assert_refused, root};
+use crate::test::{Test, assert_refused, assert_text, root};
 
 /// The built-in student's claim as a file of one's own.
 fn copy() -> Test {
@@ -177,4 +177,51 @@ fn a_full_disk_behind_standard_output_is_an_error() {
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(said, "snellen: standard output: No space left on device (os error 28)\n");
+}
+
+/// Twenty queries; in `better` the run finds the document first in all but two, in `same` in as many as the baseline.
+fn compared(kind: &str, margin: &str) -> Test {
+    let toml = format!(
+        "id = \"c\"\ntitle = \"One beats the other\"\nkind = \"{kind}\"\n[source]\ntitle = \"Ours\"\nrecorded = true\n\
+         [comparison]\nmeasures = [\"RR\"]\n{margin}\n\
+         [[comparison.pairs]]\nlanguage = \"swa\"\nqrels = \"q.qrels\"\nrun = \"better.run\"\nbaseline = \"base.run\"\n\
+         [[comparison.pairs]]\nlanguage = \"bem\"\nqrels = \"q.qrels\"\nrun = \"same.run\"\nbaseline = \"base.run\"\n"
+    );
+    let run = |first: &dyn Fn(usize) -> bool| -> String {
+        (0..20).map(|q| format!("q{q} Q0 a 1 {} t\nq{q} Q0 b 2 2 t\n", if first(q) { 3 } else { 1 })).collect()
+    };
+    Test::new()
+        .write("claims/c.toml", toml)
+        .write("claims/q.qrels", (0..20).map(|q| format!("q{q} 0 a 1\n")).collect::<String>())
+        .write("claims/base.run", run(&|q| q % 2 == 0))
+        .write("claims/better.run", run(&|q| q > 1))
+        .write("claims/same.run", run(&|q| q % 2 == 1))
+        .args(["verify", "claims/c.toml", "--format", "csv"])
+}
+
+#[test]
+fn one_system_beats_another_where_chance_does_not_explain_it() {
+    let out = compared("greater", "").status(1).stdout;
+    assert_text!("verify-greater", &out);
+    compared("greater", "").args(["--languages", "swa"]).status(0);
+    let missing = compared("greater", "").remove("claims/same.run").status(0).stdout;
+    assert!(missing.contains("blocked") && missing.contains("claims/same.run is not here"), "{missing}");
+}
+
+#[test]
+fn one_system_is_no_worse_than_another_by_a_margin() {
+    // Without a difference in the mean, the interval reaches further down than a tenth, but not than a half.
+    compared("non-inferior", "margin = 0.1").status(1);
+    let out = compared("non-inferior", "margin = 0.5").status(0).stdout;
+    assert_text!("verify-non-inferior", &out);
+}
+
+#[test]
+fn runs_that_cannot_be_compared_are_refused() {
+    let broken = compared("greater", "").write("claims/better.run", "q1 Q0 a 1 x t\n").refused();
+    assert_eq!(broken, "snellen: claims/better.run, line 1: the score x is not a number\n");
+    let other =
+        compared("greater", "").write("claims/better.run", "p Q0 a 1 1 t\n").write("claims/base.run", "p Q0 a 1 1 t\n");
+    // Judged queries that a run lacks count 0: here both lack all.
+    other.status(1);
 }

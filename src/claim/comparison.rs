@@ -1,0 +1,195 @@
+//! Claims that one system beats another, or is no worse: runs with their judgements, query by query.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Cell, Kind, Verdict};
+use crate::Result;
+use crate::data::trec::{Qrels, TrecFile};
+use crate::data::{FileFault, digest};
+use crate::kernel::ARITH;
+use crate::metric::agreement::common;
+use crate::metric::evaluate::Options;
+use crate::metric::significance::{Mean, holm, randomization, t_test};
+use crate::metric::{Dialect, Measure, evaluate};
+use crate::task::Key;
+
+/// What is compared, and how it is decided.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The measures, each of which has to hold.
+    pub measures: Vec<String>,
+    /// How much worse still counts as no worse; of non-inferiority only.
+    pub margin: Option<f64>,
+    /// The level of the tests.
+    #[serde(default = "alpha")]
+    pub alpha: f64,
+    /// Assignments of signs that the randomisation test draws.
+    #[serde(default = "samples")]
+    pub samples: usize,
+    /// The seed of what is drawn.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// Whose rules measures follow: `snellen`, `trec_eval9`, `trec_eval10`.
+    #[serde(default = "dialect")]
+    pub dialect: String,
+    /// The runs, relative to the claim's own file.
+    pub pairs: Vec<Pair>,
+}
+
+/// A run and what it is held against.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// The language, or what else tells pairs apart.
+    pub language: String,
+    /// Judgements.
+    pub qrels: PathBuf,
+    /// The run that is claimed to be better, or no worse.
+    pub run: PathBuf,
+    /// The other.
+    pub baseline: PathBuf,
+}
+
+fn alpha() -> f64 {
+    0.05
+}
+
+fn samples() -> usize {
+    100_000
+}
+
+fn seed() -> u64 {
+    1
+}
+
+fn dialect() -> String {
+    Dialect::default().to_string()
+}
+
+/// A measure of a pair: the differences, query by query; none where a file is not here, and then why.
+struct Tested {
+    key: Key,
+    differences: Result<Vec<f64>, String>,
+}
+
+impl Comparison {
+    /// What the types do not say.
+    pub(super) fn check(&self, kind: Kind) -> Result<(), String> {
+        self.rules()?;
+        if self.pairs.is_empty() || self.measures.is_empty() {
+            return Err("`comparison` has no pairs or no measures".to_owned());
+        }
+        let drawn = (1..=100_000_000).contains(&self.samples);
+        if !(drawn && self.alpha > 0.0 && self.alpha < 1.0) {
+            return Err("`comparison.alpha` is a level between 0 and 1, `samples` from 1 to 100000000".to_owned());
+        }
+        match (kind, self.margin) {
+            (Kind::NonInferior, Some(margin)) if margin > 0.0 && margin < 1e300 => Ok(()),
+            (Kind::NonInferior, _) => Err("`comparison.margin` has to be a number above 0".to_owned()),
+            (_, Some(_)) => Err("`comparison.margin` is of non-inferior claims only".to_owned()),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn rules(&self) -> Result<(Vec<Measure>, Dialect), String> {
+        let measures = self.measures.iter().map(|name| name.parse()).collect::<Result<Vec<Measure>, _>>()?;
+        Ok((measures, self.dialect.parse()?))
+    }
+
+    /// A cell for each measure of each pair; files are looked for in `folder`.
+    ///
+    /// `greater`: the mean difference is above 0, and the two-sided paired randomisation test, corrected after Holm over all cells of the claim, is below the level.
+    /// `non-inferior`: the lower end of the one-sided t interval of the mean difference is above −margin; every cell has to hold, so that nothing needs
+    /// correction. A file that is not here makes its cells `blocked`.
+    ///
+    /// # Errors
+    /// A file that cannot be read as what it should be.
+    pub(super) fn cells(&self, kind: Kind, folder: &Path) -> Result<Vec<Cell>> {
+        let (measures, dialect) = self.rules().expect("checked when the claim was read");
+        let mut tested = Vec::new();
+        for pair in &self.pairs {
+            tested.extend(self.test(pair, &measures, dialect, kind, folder)?);
+        }
+        let p = |one: &Tested| match (&one.differences, self.margin) {
+            (Err(_), _) => 1.0,
+            (Ok(differences), None) => randomization(differences, self.samples, self.seed),
+            (Ok(differences), Some(margin)) => t_test(differences, -margin).map_or(1.0, |test| test.above),
+        };
+        let raw: Vec<f64> = tested.iter().map(p).collect();
+        let decided = if kind == Kind::Greater { holm(&raw) } else { raw };
+        Ok(tested.into_iter().zip(decided).map(|(one, p)| self.judged(one, p, kind)).collect())
+    }
+
+    fn judged(&self, tested: Tested, p: f64, kind: Kind) -> Cell {
+        let bound = self.margin.map_or("0".to_owned(), |margin| format!("-{margin}"));
+        let published = format!("> {bound} (p < {})", self.alpha);
+        let (value, verdict, why) = match tested.differences {
+            Err(why) => (None, Verdict::Blocked, why),
+            Ok(differences) => {
+                let mean = Mean::of(&differences);
+                let holds = p < self.alpha && (kind == Kind::NonInferior || mean.mean > 0.0);
+                let verdict = if holds { Verdict::Reproduced } else { Verdict::Differs };
+                let test = if kind == Kind::Greater { "randomisation, Holm" } else { "t, one-sided" };
+                let why = format!("p = {p:.6} ({test}), d_z = {:.4}, {} queries", mean.effect(), mean.count);
+                (Some(mean.mean), verdict, why)
+            }
+        };
+        Cell { key: tested.key, published, value, digits: 6, verdict, digest: None, why: Some(why) }
+    }
+
+    fn test(
+        &self,
+        pair: &Pair,
+        measures: &[Measure],
+        dialect: Dialect,
+        kind: Kind,
+        folder: &Path,
+    ) -> Result<Vec<Tested>> {
+        let files = [&pair.qrels, &pair.run, &pair.baseline].map(|file| folder.join(file));
+        let missing = files.iter().find(|file| !file.exists());
+        let [qrels, run, baseline] = &files;
+        let sha256 = |file: &Path| -> Result<String> {
+            if file.exists() { Ok(digest::of_file(file)?.0) } else { Ok("unknown".to_owned()) }
+        };
+        let key = |measure: &Measure| -> Result<Key> {
+            Ok(Key {
+                task: "comparison".to_owned(),
+                data: pair.qrels.display().to_string(),
+                data_sha256: sha256(qrels)?,
+                language: pair.language.clone(),
+                direction: kind.to_string(),
+                measure: measure.to_string(),
+                aggregation: "mean difference over queries".to_owned(),
+                model: pair.run.display().to_string(),
+                model_sha256: sha256(run)?,
+                system: format!("against {} (sha256 {})", pair.baseline.display(), sha256(baseline)?),
+                pooling: "none".to_owned(),
+                prefix: String::new(),
+                perturbation: None,
+                ties: dialect.to_string(),
+                arith: ARITH,
+            })
+        };
+        if let Some(missing) = missing {
+            let why = format!("{} is not here", missing.display());
+            return measures.iter().map(|m| Ok(Tested { key: key(m)?, differences: Err(why.clone()) })).collect();
+        }
+        let judgements = Qrels::read(&TrecFile::open(qrels)?)?;
+        let options = Options { dialect, ..Options::default() };
+        let of = |file: &Path| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
+        let evaluations = [of(run)?, of(baseline)?];
+        let tested = measures.iter().enumerate().map(|(i, measure)| {
+            let values = common(&[&evaluations[0], &evaluations[1]], i);
+            if values[0].is_empty() {
+                let what = format!("no query that {} and the judgements have too", baseline.display());
+                return Err(FileFault::content(run.display(), what).into());
+            }
+            let differences = values[0].iter().zip(&values[1]).map(|(a, b)| a - b).collect();
+            Ok(Tested { key: key(measure)?, differences: Ok(differences) })
+        });
+        tested.collect()
+    }
+}
