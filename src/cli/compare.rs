@@ -33,9 +33,9 @@ pub(crate) struct Args {
     /// The persistence of rank-biased overlap: how deep one looks.
     #[arg(long, default_value_t = 0.95, value_parser = persistence, value_name = "P")]
     p: f64,
-    /// How deep rankings are compared.
-    #[arg(long, default_value = "1000", value_name = "N")]
-    depth: std::num::NonZeroUsize,
+    /// How deep rbo and tau look.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "N")]
+    depth: u32,
     /// How equal scores are ordered, and how measures are computed: snellen, trec_eval9 or trec_eval10.
     #[arg(long, default_value_t)]
     dialect: Dialect,
@@ -57,8 +57,10 @@ fn persistence(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let measures = score::measures(&args.measures).map_err(Failure::Usage)?;
-    let options = Options { dialect: args.dialect, depth: args.depth.get(), p: args.p };
-    let found = agreement(&TrecFile::open(&args.original)?, &TrecFile::open(&args.reproduced)?, &options)?;
+    let options = Options { dialect: args.dialect, depth: args.depth as usize, p: args.p };
+    score::once([&args.original, &args.reproduced].into_iter().chain(&args.qrels).chain(&args.baselines))?;
+    let runs = [TrecFile::open(&args.original)?, TrecFile::open(&args.reproduced)?];
+    let found = agreement(&runs[0], &runs[1], &options)?;
     if found.queries.is_empty() {
         let what = format!("{} and {} have no query in common", args.original.display(), args.reproduced.display());
         return Err(Failure::Usage(what));
@@ -74,7 +76,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     score::note(context, &short.map(|query| query.id.clone()).collect::<Vec<_>>(), &what);
     let mut facts = facts(&found);
     if let Some(qrels) = &args.qrels {
-        facts.extend(effects(args, qrels, &measures)?);
+        facts.extend(effects(args, qrels, &runs, &measures)?);
     }
     print(args, &found, &facts)?;
     let same = found.queries.iter().all(|query| query.first_difference.is_none());
@@ -100,8 +102,8 @@ fn facts(found: &Agreement) -> Vec<Fact> {
         fact("same_ranking", json!(count(&|query| query.first_difference.is_none()))),
         fact("same_scores", json!(count(&|query| query.first_difference.is_none() && query.same_scores))),
         fact("first_difference", json!(queries.iter().filter_map(|query| query.first_difference).min())),
-        fact("rbo", mean(queries.iter().map(|query| query.rbo).collect())),
         fact("rbo_ext", mean(queries.iter().map(|query| query.rbo_ext).collect())),
+        fact("rbo", mean(queries.iter().map(|query| query.rbo).collect())),
         fact("kendall_tau_union", mean(queries.iter().filter_map(|query| query.tau).collect())),
         fact("without_tau", json!(count(&|query| query.tau.is_none()))),
         fact("digest_first", json!(found.digests[0])),
@@ -109,14 +111,12 @@ fn facts(found: &Agreement) -> Vec<Fact> {
     ]
 }
 
-fn effects(args: &Args, qrels: &Path, measures: &[Measure]) -> Result<Vec<Fact>, Failure> {
+fn effects(args: &Args, qrels: &Path, runs: &[TrecFile], measures: &[Measure]) -> Result<Vec<Fact>, Failure> {
     let qrels = Qrels::read(&TrecFile::open(qrels)?)?;
     let options = evaluate::Options { dialect: args.dialect, ..evaluate::Options::default() };
-    let evaluate = |run: &PathBuf| -> Result<Evaluation, Failure> {
-        Ok(evaluate::evaluate(&qrels, &TrecFile::open(run)?, measures, &options)?)
-    };
-    let runs = [&args.original, &args.reproduced].into_iter().chain(&args.baselines);
-    let evaluations = runs.map(evaluate).collect::<Result<Vec<_>, _>>()?;
+    let evaluate = |run: &TrecFile| evaluate::evaluate(&qrels, run, measures, &options);
+    let baselines = args.baselines.iter().map(|run| TrecFile::open(run)).collect::<Result<Vec<_>, _>>()?;
+    let evaluations = runs.iter().chain(&baselines).map(evaluate).collect::<Result<Vec<_>, _>>()?;
     let evaluations: Vec<&Evaluation> = evaluations.iter().collect();
     let mut facts = Vec::new();
     for (i, measure) in measures.iter().enumerate() {

@@ -30,16 +30,16 @@ pub(crate) struct Lexical {
     #[arg(long, default_value = "english", value_name = "NAME")]
     pub(crate) analyzer: Analyzer,
     /// How soon further occurrences of a term cease to count.
-    #[arg(long, default_value_t = Parameters::default().k1, value_parser = k1, value_name = "X")]
+    #[arg(long, default_value_t = Parameters::default().k1, value_parser = k1, allow_hyphen_values = true, value_name = "X")]
     k1: f64,
     /// How much longer documents are held back, 0 to 1.
-    #[arg(long, default_value_t = Parameters::default().b, value_parser = b, value_name = "X")]
+    #[arg(long, default_value_t = Parameters::default().b, value_parser = b, allow_hyphen_values = true, value_name = "X")]
     b: f64,
 }
 
 fn k1(text: &str) -> Result<f64, String> {
-    let k1 = text.parse().ok().filter(|k1| *k1 >= 0.0 && *k1 < 1e6);
-    k1.ok_or_else(|| "expected a number from 0".to_owned())
+    let k1 = text.parse().ok().filter(|k1| (0.0..=1e6).contains(k1));
+    k1.ok_or_else(|| "expected a number from 0 to 1000000".to_owned())
 }
 
 fn b(text: &str) -> Result<f64, String> {

@@ -13,7 +13,7 @@ use snellen::retrieval::bm25::Index;
 use snellen::retrieval::{self, Hit};
 use snellen::task::search::Searcher;
 
-use super::encode::{part, shard};
+use super::encode::{part, same_file, shard};
 use super::encoding::{Encoding, Lexical, Prefixes};
 use super::{Context, Ending, Failure, progress};
 
@@ -74,8 +74,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.output != Path::new("-") {
         atomic::check(&args.output)?;
     }
+    if [&args.queries, &args.corpus].iter().any(|input| same_file(input, &args.output)) {
+        return Err(Failure::Usage(format!("{}: the output would replace an input", args.output.display())));
+    }
     let (queries, mut corpus) = (text::read(&args.queries)?, text::read_documents(&args.corpus)?);
-    text::check_ids(&args.queries.display().to_string(), &queries)?;
+    text::check_query_ids(&args.queries.display().to_string(), &queries)?;
     text::check_ids(&args.corpus.display().to_string(), &corpus)?;
     let queries = part(queries, args.shard);
     corpus.sort_by(|a, b| a.id.cmp(&b.id));
@@ -154,7 +157,11 @@ fn metadata(args: &Args, found: &Found, tag: &str) -> Result<String, Failure> {
         "  retrieval:".to_owned(),
         format!("    - name: {}", quoted(&found.system)),
         format!("      arith: {ARITH}"),
+        format!("      k: {}", args.k),
     ];
+    if let Some((i, n)) = args.shard {
+        lines.push(format!("      shard: \"{i}/{n}\""));
+    }
     if let Some(model) = &found.model {
         lines.push(format!("      model: {}", quoted(model.name())));
         lines.push(format!("      model_sha256: {}", model.digest()));

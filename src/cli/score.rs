@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use snellen::data::text;
@@ -54,14 +54,15 @@ pub(crate) struct Args {
     /// How much worse than the baseline still counts as no worse: tests non-inferiority and equivalence too.
     #[arg(long, requires = "baseline", value_name = "M", value_parser = margin)]
     margin: Option<f64>,
-    /// The language of every document (.tsv: id, tab, language): adds PEER, the fairness of the ranking between languages.
+    /// The language of every document (.tsv: id, tab, language): adds PEER, the fairness of the ranking between languages, over the
+    /// queries that the run has.
     #[arg(long, value_name = "FILE")]
     languages: Option<PathBuf>,
     /// How many documents PEER looks at.
     #[arg(long, default_value = "20", requires = "languages", value_name = "K")]
     peer_depth: std::num::NonZeroUsize,
     /// How much each grade weighs in PEER, together 1.
-    #[arg(long, default_value = "1=1", requires = "languages", value_delimiter = ',', value_name = "GRADE=WEIGHT", value_parser = weight)]
+    #[arg(long, default_value = "1=1", requires = "languages", value_delimiter = ',', allow_hyphen_values = true, value_name = "GRADE=WEIGHT", value_parser = weight)]
     peer_weights: Vec<(i32, f64)>,
     /// Digits behind the point. JSON has all of them.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(0..=17))]
@@ -85,14 +86,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         rel: args.rel,
         depth: args.depth.map_or(usize::MAX, std::num::NonZeroUsize::get),
     };
+    once([&args.qrels, &args.run].into_iter().chain(&args.baseline))?;
     let qrels = Qrels::read(&TrecFile::open(&args.qrels)?)?;
-    let found = evaluate(&qrels, &TrecFile::open(&args.run)?, &measures, &options)?;
+    let run = TrecFile::open(&args.run)?;
+    let found = evaluate(&qrels, &run, &measures, &options)?;
     if found.queries.is_empty() {
         let what = format!("{} and {} have no query in common", args.qrels.display(), args.run.display());
         return Err(Failure::Usage(what));
     }
-    let fairness = peer(args, &qrels)?;
-    notes(&found, &options, context);
+    let fairness = peer(args, &qrels, &run)?;
+    notes("", &found, &options, context);
     let compared = match &args.baseline {
         Some(baseline) => {
             let method = Method { samples: args.samples as usize, seed: args.seed, alpha: ALPHA, margin: args.margin };
@@ -132,8 +135,14 @@ fn weight(text: &str) -> Result<(i32, f64), String> {
         .ok_or_else(|| "expected GRADE=WEIGHT, e.g. 1=0.5".to_owned())
 }
 
+/// Standard input can be read once.
+pub(super) fn once<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    let twice = files.filter(|file| *file == Path::new("-")).count() > 1;
+    if twice { Err(Failure::Usage("- is standard input, and can be given once".to_owned())) } else { Ok(()) }
+}
+
 /// PEER of every query; none if it was not asked for.
-fn peer(args: &Args, qrels: &Qrels) -> Result<Option<BTreeMap<String, f64>>, Failure> {
+fn peer(args: &Args, qrels: &Qrels, run: &TrecFile) -> Result<Option<BTreeMap<String, f64>>, Failure> {
     let Some(file) = &args.languages else { return Ok(None) };
     let weights: BTreeMap<i32, f64> = args.peer_weights.iter().copied().collect();
     let sum = weights.values().fold(0.0, |sum, x| sum + x);
@@ -142,7 +151,11 @@ fn peer(args: &Args, qrels: &Qrels) -> Result<Option<BTreeMap<String, f64>>, Fai
     }
     let languages = text::read(file)?.into_iter().map(|text| (text.id, text.text)).collect();
     let peer = Peer { weights, cutoff: args.peer_depth.get(), languages: &languages, dialect: args.dialect };
-    Ok(Some(peer.of(qrels, &TrecFile::open(&args.run)?)?))
+    let found = peer.of(qrels, run)?;
+    if found.is_empty() {
+        return Err(Failure::Usage(format!("PEER: no query of {} has judgements", args.run.display())));
+    }
+    Ok(Some(found))
 }
 
 fn margin(text: &str) -> Result<f64, String> {
@@ -198,10 +211,10 @@ pub(super) fn measures(text: &str) -> Result<Vec<Measure>, String> {
 }
 
 /// What the numbers leave out, on standard error.
-pub(super) fn notes(found: &Evaluation, options: &Options, context: &Context) {
+pub(super) fn notes(of: &str, found: &Evaluation, options: &Options, context: &Context) {
     let what = if options.missing_count() { "and count 0" } else { "and do not count" };
-    note(context, &found.missing, &format!("judged but not in the run, {what}"));
-    note(context, &found.without_judgements, "in the run without judgements, and do not count");
+    note(context, &found.missing, &format!("{of}judged but not in the run, {what}"));
+    note(context, &found.without_judgements, &format!("{of}in the run without judgements, and do not count"));
 }
 
 pub(super) fn note(context: &Context, queries: &[String], what: &str) {

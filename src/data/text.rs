@@ -24,8 +24,7 @@ struct JsonLine {
     id: String,
     #[serde(alias = "contents", alias = "query")]
     text: String,
-    #[serde(default)]
-    title: String,
+    title: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,6 +60,21 @@ pub fn read_documents(path: &Path) -> Result<Vec<Text>> {
 pub fn read_within(folder: &Folder, file: &str, titles: bool) -> Result<Vec<Text>> {
     let name = folder.label(file);
     parse(&name, format(&name)?, &folder.unpacked(file)?, titles)
+}
+
+/// As [`check_ids`], for queries: a line that begins with # is a comment.
+///
+/// # Errors
+/// As [`check_ids`]; an id that begins with #.
+pub fn check_query_ids(name: &str, texts: &[Text]) -> Result<()> {
+    check_ids(name, texts)?;
+    match texts.iter().find(|text| text.id.starts_with('#')) {
+        Some(text) => {
+            let what = format!("the id {:?} begins with #, which makes a comment of a run's line", text.id);
+            Err(FileFault::content(name, what).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses an id that would not be one field of a TREC run.
@@ -115,8 +129,10 @@ fn text(format: Format, index: usize, line: &str, titles: bool) -> Result<Text, 
         Format::Jsonl => {
             let line: JsonLine =
                 serde_json::from_str(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "))?;
-            let text =
-                if titles && !line.title.is_empty() { format!("{} {}", line.title, line.text) } else { line.text };
+            let text = match line.title.filter(|title| titles && !title.is_empty()) {
+                Some(title) => format!("{title} {}", line.text),
+                None => line.text,
+            };
             Text { id: line.id, text }
         }
     };

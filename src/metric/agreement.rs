@@ -18,7 +18,7 @@ use crate::data::trec::TrecFile;
 pub struct Options {
     /// How equal scores are ordered.
     pub dialect: Dialect,
-    /// How deep rankings are compared.
+    /// How deep rank-biased overlap and tau look.
     pub depth: usize,
     /// The persistence of rank-biased overlap, between 0 and 1.
     pub p: f64,
@@ -40,7 +40,7 @@ pub struct Agreement {
 pub struct Query {
     /// Its id.
     pub id: String,
-    /// The first rank, from 1, at which the documents differ; none where the rankings are the same.
+    /// The first rank, from 1 and however deep, at which the documents differ; none where the rankings are the same.
     pub first_difference: Option<usize>,
     /// How many documents the longer ranking has, down to the depth.
     pub length: usize,
@@ -70,20 +70,21 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
     let alone = |a: &Rankings, b: &Rankings| a.keys().filter(|id| !b.contains_key(*id)).cloned().collect();
     let both: Vec<_> = first.iter().filter_map(|(id, ranking)| Some((id, ranking, second.get(id)?))).collect();
     let compare = |(id, a, b): (&String, &Ranking, &Ranking)| {
+        let same = a.iter().zip(b).take_while(|(a, b)| a.0 == b.0).count();
+        let first_difference = (same < a.len().max(b.len())).then_some(same + 1);
+        let same_scores = a.iter().map(|(_, score)| score).eq(b.iter().map(|(_, score)| score));
         let cut = |ranking: &[(Box<str>, f64)]| ranking.len().min(options.depth);
         let (a, b) = (&a[..cut(a)], &b[..cut(b)]);
         let documents = |ranking: &[(Box<str>, f64)]| -> Vec<String> {
             ranking.iter().map(|(document, _)| document.to_string()).collect()
         };
         let (ours, theirs) = (documents(a), documents(b));
-        let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
-        let scores = a.iter().map(|(_, score)| score).eq(b.iter().map(|(_, score)| score));
         let overlap = rank_biased_overlap(&ours, &theirs, options.p, options.depth);
         Query {
             id: id.clone(),
-            first_difference: (same < ours.len().max(theirs.len())).then_some(same + 1),
+            first_difference,
             length: ours.len().max(theirs.len()),
-            same_scores: scores,
+            same_scores,
             rbo: overlap.truncated,
             rbo_ext: overlap.extrapolated,
             tau: kendall_tau_union(&ours, &theirs),
@@ -333,7 +334,7 @@ mod tests {
         assert_eq!(found.alone, [["q3"], ["q4"]]);
         assert_ne!(found.digests[0], found.digests[1]);
         let shallow = agreement(&first, &second, &Options { depth: 1, ..options }).unwrap();
-        assert_eq!(shallow.queries[0].first_difference, None);
+        assert_eq!((shallow.queries[0].first_difference, shallow.queries[0].rbo), (Some(2), 1.0));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Evaluated {
     pub measure: &'static str,
     /// Per cent, by language, in XTREME's order.
     pub languages: Vec<(String, f64)>,
+    /// Examples without a prediction, which count 0, and predictions without an example, which do not count.
+    pub unmatched: [usize; 2],
 }
 
 impl Evaluated {
@@ -89,12 +91,17 @@ pub fn evaluate(predictions: &Folder, labels: &Folder) -> Result<Vec<Evaluated>>
             task: "tatoeba",
             measure: "accuracy",
             languages: languages.collect::<Result<_>>()?,
+            unmatched: [0; 2],
         });
     }
     if has("mewslix/") {
-        let languages =
-            MEWSLI_X.iter().map(|code| Ok((code.to_string(), reciprocal_ranks(predictions, labels, code)?)));
-        evaluated.push(Evaluated { task: "mewslix", measure: "map@20", languages: languages.collect::<Result<_>>()? });
+        let (mut languages, mut unmatched) = (Vec::new(), [0; 2]);
+        for code in MEWSLI_X {
+            let (value, [missing, extra]) = reciprocal_ranks(predictions, labels, code)?;
+            languages.push((code.to_owned(), value));
+            unmatched = [unmatched[0] + missing, unmatched[1] + extra];
+        }
+        evaluated.push(Evaluated { task: "mewslix", measure: "map@20", languages, unmatched });
     }
     if evaluated.is_empty() {
         let what = format!("neither tatoeba nor mewslix stands both here and in {}", labels.label(""));
@@ -118,7 +125,8 @@ fn accuracy(predictions: &Folder, labels: &Folder, code: &str) -> Result<f64> {
     Ok(correct as f64 / ours.len() as f64 * 100.0)
 }
 
-fn reciprocal_ranks(predictions: &Folder, labels: &Folder, code: &str) -> Result<f64> {
+/// The mean reciprocal rank, per cent, and how many examples have no prediction and predictions no example.
+fn reciprocal_ranks(predictions: &Folder, labels: &Folder, code: &str) -> Result<(f64, [usize; 2])> {
     let name = format!("mewslix/test-{code}.json");
     type Lists = serde_json::Map<String, serde_json::Value>;
     let read = |folder: &Folder| -> Result<Vec<(String, Vec<String>)>> {
@@ -134,11 +142,16 @@ fn reciprocal_ranks(predictions: &Folder, labels: &Folder, code: &str) -> Result
     let ours: HashMap<String, Vec<String>> =
         if predictions.has(&name) { read(predictions)?.into_iter().collect() } else { HashMap::new() };
     let right = read(labels)?;
+    if let Some((id, _)) = right.iter().find(|(_, gold)| gold.is_empty()) {
+        return Err(FileFault::content(labels.label(&name), format!("{id} has no label")).into());
+    }
+    let missing = right.iter().filter(|(id, _)| !ours.contains_key(id)).count();
+    let extra = ours.len() - (right.len() - missing);
     let ranks = right.iter().map(|(id, gold)| {
         let gold = gold.first().map(|gold| gold.trim());
         ours.get(id)?.iter().take(super::mewsli::DEPTH).position(|entity| Some(entity.as_str()) == gold)
     });
-    Ok(mean_reciprocal_rank(ranks) * 100.0)
+    Ok((mean_reciprocal_rank(ranks) * 100.0, [missing, extra]))
 }
 
 /// The order in which XTREME has English sentences, by their text so that labels are hidden: the places of the lines.

@@ -8,11 +8,11 @@ use serde_json::json;
 use snellen::data::atomic;
 use snellen::data::digest::{self, Digest};
 use snellen::data::shelf::Found;
-use snellen::metric::Measure;
+use snellen::metric::{Measure, evaluate};
 use snellen::task::clir::{Collection, Scored, Setup, System, Topics};
 use snellen::task::search::Searcher;
 
-use super::{chosen, columns};
+use super::{check_output, chosen, columns, csv};
 use crate::cli::encoding::{Encoding, Lexical, Prefixes};
 use crate::cli::{Context, Ending, Failure, Machine, progress, score};
 
@@ -69,8 +69,21 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let all = Topics::of(&data)?;
     let names: Vec<String> = all.iter().map(|topics| topics.name.clone()).collect();
     let wanted = chosen(&args.languages, &names, &data.name)?;
-    let topics: Vec<Topics> = all.into_iter().filter(|topics| wanted.contains(&topics.name)).collect();
+    let mut topics: Vec<Topics> = all.into_iter().filter(|topics| wanted.contains(&topics.name)).collect();
+    if args.corpus.is_some() {
+        topics.iter_mut().for_each(|topics| topics.corpus = None);
+    }
+    if let Some(folder) = &args.output {
+        let runs = topics.iter().flat_map(|topics| args.systems.iter().map(move |s| run_name(&topics.name, *s)));
+        check_output(folder, runs.chain(["cells.csv", "queries.csv"].map(str::to_owned)))?;
+    }
     let collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
+    for (set, absent, all) in collections.iter().flat_map(Collection::absent) {
+        if absent == all {
+            return Err(Failure::Usage(format!("{set}: none of its {all} relevant documents is among the documents")));
+        }
+        context.note(&format!("{set}: {absent} of its {all} relevant documents are not among the documents"));
+    }
     let texts = collections.iter().map(Collection::texts).sum::<usize>() * encoding;
     let bar = progress::bar(context, texts, "encoding");
     let done = |n| bar.inc(n as u64);
@@ -103,7 +116,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         scored.extend(setup.score(&data, collection)?);
     }
     bar.finish_and_clear();
-    scored.iter().for_each(|one| score::notes(&one.evaluation, &Default::default(), context));
+    for one in &scored {
+        let of = format!("of {} {} ", one.topics, one.system);
+        score::notes(&of, &one.evaluation, &evaluate::Options::default(), context);
+    }
     if let Some(folder) = &args.output {
         write(folder, &scored)?;
     }
@@ -133,23 +149,34 @@ fn with_corpus(data: Found, corpus: Option<&Path>) -> Result<Found, Failure> {
     Ok(Found { name: format!("{} + {file}", data.name), digest: all.hex(), folder: data.folder })
 }
 
+fn run_name(topics: &str, system: System) -> String {
+    format!("{topics}.{system}.run")
+}
+
 fn write(folder: &Path, scored: &[Scored]) -> Result<(), Failure> {
-    let mut cells = String::from("topics,system,measure,value,digest\n");
-    let mut queries = String::from("topics,system,query,measure,value\n");
+    let (mut cells, mut queries) = (Vec::new(), Vec::new());
     for one in scored {
-        let (topics, system) = (&one.topics, one.system);
+        let (topics, system) = (&one.topics, one.system.to_string());
         for (key, value) in &one.cells {
-            cells.push_str(&format!("{topics},{system},\"{}\",{value},{}\n", key.measure, one.digest));
+            cells.push(vec![
+                topics.clone(),
+                system.clone(),
+                key.measure.clone(),
+                value.to_string(),
+                one.digest.clone(),
+            ]);
         }
         for query in &one.evaluation.queries {
             for (measure, value) in one.evaluation.measures.iter().zip(&query.values) {
-                queries.push_str(&format!("{topics},{system},{},\"{measure}\",{value}\n", query.id));
+                let row = [topics, &system, &query.id].map(String::clone).into_iter();
+                queries.push(row.chain([measure.to_string(), value.to_string()]).collect());
             }
         }
-        atomic::write(&folder.join(format!("{topics}.{system}.run")), &one.run)?;
+        atomic::write(&folder.join(run_name(topics, one.system)), &one.run)?;
     }
-    atomic::write(&folder.join("cells.csv"), cells.as_bytes())?;
-    Ok(atomic::write(&folder.join("queries.csv"), queries.as_bytes())?)
+    atomic::write(&folder.join("cells.csv"), &csv(&["topics", "system", "measure", "value", "digest"], &cells)?)?;
+    let header = ["topics", "system", "query", "measure", "value"];
+    Ok(atomic::write(&folder.join("queries.csv"), &csv(&header, &queries)?)?)
 }
 
 fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Failure> {
@@ -171,16 +198,24 @@ fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Fai
         return Ok(());
     }
     let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
-    writeln!(out, "{:12}{:8}{}  digest", "topics", "system", columns(&names, 11))?;
+    let width = names.iter().map(String::len).max().unwrap_or(0).max(9) + 2;
+    writeln!(out, "{:12}{:8}{}  digest", "topics", "system", columns(&names, width))?;
     for one in scored {
         let values: Vec<String> = one.cells.iter().map(|(_, value)| format!("{value:.6}")).collect();
-        writeln!(out, "{:12}{:8}{}  {}", one.topics, one.system.to_string(), columns(&values, 11), &one.digest[..16])?;
+        writeln!(
+            out,
+            "{:12}{:8}{}  {}",
+            one.topics,
+            one.system.to_string(),
+            columns(&values, width),
+            &one.digest[..16]
+        )?;
     }
     for system in &args.systems {
         let of_system: Vec<&Scored> = scored.iter().filter(|one| one.system == *system).collect();
         let mean = |i: usize| of_system.iter().map(|one| one.cells[i].1).sum::<f64>() / of_system.len() as f64;
         let means: Vec<String> = (0..measures.len()).map(|i| format!("{:.6}", mean(i))).collect();
-        writeln!(out, "{:12}{:8}{}", "mean", system.to_string(), columns(&means, 11))?;
+        writeln!(out, "{:12}{:8}{}", "mean", system.to_string(), columns(&means, width))?;
     }
     writeln!(out, "{:12}{}", "digest", &digest[..16])?;
     Ok(())

@@ -8,9 +8,10 @@ use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
+use snellen::task::Key;
 use snellen::task::lareqa::{self, Grid, Join, Language, MEASURES, Scored, Setup, View};
 
-use super::{chosen, columns};
+use super::{check_output, chosen, columns, csv};
 use crate::cli::encoding::{Encoding, Prefixes};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -53,6 +54,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         .iter()
         .map(|code| Language::read(&data, code, args.join))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(folder) = &args.output {
+        check_output(folder, ["cells.csv", "lareqa.run", "lareqa.qrels", "languages.tsv"].map(str::to_owned))?;
+    }
     let texts = languages.iter().map(|language| language.questions.len() + language.candidates.len()).sum();
     let bar = progress::bar(context, texts, "encoding");
     let how =
@@ -70,11 +74,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 
 /// Cells, run and judgements, so that other programs can check the first with the others.
 fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> Result<(), Failure> {
-    let mut csv = String::from("language,view,measure,value\n");
-    for (key, value) in &scored.cells {
-        // The name of a measure may hold a comma.
-        csv.push_str(&format!("{},{},\"{}\",{value}\n", key.language, key.direction, key.measure));
-    }
+    let row = |(key, value): &(Key, f64)| {
+        vec![key.language.clone(), key.direction.clone(), key.measure.clone(), value.to_string()]
+    };
+    let cells: Vec<Vec<String>> = scored.cells.iter().map(row).collect();
     let questions: Vec<String> = languages
         .iter()
         .flat_map(|language| language.questions.iter().map(|question| format!("{}_{}", question.id, language.code)))
@@ -95,7 +98,7 @@ fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> R
         language.candidates.iter().for_each(|one| spoken.push_str(&format!("{}\t{}\n", one.id, language.code)));
     }
     atomic::write(&folder.join("languages.tsv"), spoken.as_bytes())?;
-    atomic::write(&folder.join("cells.csv"), csv.as_bytes())?;
+    atomic::write(&folder.join("cells.csv"), &csv(&["language", "view", "measure", "value"], &cells)?)?;
     atomic::write(&folder.join("lareqa.run"), &run)?;
     Ok(atomic::write(&folder.join("lareqa.qrels"), qrels.as_bytes())?)
 }

@@ -8,7 +8,9 @@ use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::task::mewsli::{DEPTH, Mewsli, Scored};
 use snellen::task::search::Searcher;
+use snellen::task::xtreme;
 
+use super::{check_output, csv};
 use crate::cli::encoding::{Encoding, Prefixes};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -39,6 +41,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let model = context.model(&args.model)?;
     let mewsli = Mewsli::read(&data, &args.split)?;
+    if let Some(folder) = &args.output {
+        check_output(folder, ["cells.csv".to_owned()])?;
+    }
+    let lacking: Vec<&str> = xtreme::MEWSLI_X.into_iter().filter(|l| !mewsli.languages.contains_key(*l)).collect();
+    if !lacking.is_empty() {
+        context.note(&format!("the mean leaves out languages that XTREME-R has: {}", lacking.join(" ")));
+    }
     let texts = mewsli.entities.len() + mewsli.languages.values().map(Vec::len).sum::<usize>();
     let bar = progress::bar(context, texts, "encoding");
     let searcher = Searcher {
@@ -60,10 +69,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 }
 
 fn write(folder: &Path, mewsli: &Mewsli, scored: &[Scored]) -> Result<(), Failure> {
-    let mut cells = String::from("language,measure,value,digest\n");
+    let mut cells = Vec::new();
     for one in scored {
         let (key, value) = &one.cell;
-        cells.push_str(&format!("{},{},{value},{}\n", one.language, key.measure, one.digest));
+        cells.push(vec![one.language.clone(), key.measure.clone(), value.to_string(), one.digest.clone()]);
         let mentions = &mewsli.languages[&one.language];
         let ids = |entities: &mut dyn Iterator<Item = usize>| -> Value {
             entities.map(|entity| Value::from(mewsli.entities[entity].as_str())).collect()
@@ -74,11 +83,11 @@ fn write(folder: &Path, mewsli: &Mewsli, scored: &[Scored]) -> Result<(), Failur
             .map(|(mention, ranking)| (mention.id.clone(), ids(&mut ranking.iter().map(|hit| hit.document))));
         let right = mentions.iter().map(|mention| (mention.id.clone(), ids(&mut [mention.entity].into_iter())));
         for (kind, lists) in [("predictions", predicted.collect::<Map<_, _>>()), ("labels", right.collect())] {
-            let path = folder.join(kind).join("mewslix").join(format!("test-{}.json", one.language));
+            let path = folder.join(kind).join("mewslix").join(format!("{}-{}.json", mewsli.split, one.language));
             atomic::write(&path, Value::Object(lists).to_string().as_bytes())?;
         }
     }
-    Ok(atomic::write(&folder.join("cells.csv"), cells.as_bytes())?)
+    Ok(atomic::write(&folder.join("cells.csv"), &csv(&["language", "measure", "value", "digest"], &cells)?)?)
 }
 
 fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {

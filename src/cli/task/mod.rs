@@ -6,6 +6,10 @@ mod mewsli;
 mod tatoeba;
 mod xtreme;
 
+use std::path::Path;
+
+use snellen::data::atomic;
+
 use super::{Context, Ending, Failure};
 
 /// Run a retrieval task.
@@ -46,6 +50,24 @@ fn chosen(asked: &[String], all: &[String], data: &str) -> Result<Vec<String>, F
         return Err(Failure::Usage(format!("{data} has no language {unknown}; it has {}", all.join(" "))));
     }
     Ok(all.iter().filter(|language| asked.is_empty() || asked.contains(language)).cloned().collect())
+}
+
+/// Refuses, before the work, a folder where its files cannot be put.
+fn check_output(folder: &Path, files: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::Usage(format!("{}: not a folder", folder.display())));
+    }
+    files.into_iter().try_for_each(|file| Ok(atomic::check(&folder.join(file))?))
+}
+
+/// A table with its header, quoted where that is needed.
+fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let rows = rows.iter().map(|row| row.iter().map(String::as_str).collect());
+    for row in std::iter::once(header.to_vec()).chain(rows) {
+        writer.write_record(row).map_err(std::io::Error::from)?;
+    }
+    Ok(writer.into_inner().map_err(|e| e.into_error())?)
 }
 
 /// Values under each other.

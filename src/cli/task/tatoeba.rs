@@ -11,7 +11,7 @@ use snellen::retrieval;
 use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
 use snellen::task::xtreme;
 
-use super::{chosen, columns};
+use super::{check_output, chosen, columns};
 use crate::cli::encoding::{Encoding, Prefix};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -56,6 +56,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let all = tatoeba::languages(&data)?;
     let asked: Vec<String> = args.languages.iter().flat_map(|name| named(name)).collect();
     let chosen = chosen(&asked, &all, &data.name)?;
+    if let Some(folder) = &args.output {
+        check_output(
+            folder,
+            chosen.iter().map(|language| format!("{language}-eng.run")).chain(["cells.csv".to_owned()]),
+        )?;
+    }
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
     let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };

@@ -22,9 +22,18 @@ pub(super) struct Args {
     format: Machine,
 }
 
-pub(super) fn run(args: &Args, _context: &Context) -> Result<Ending, Failure> {
+pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let folder = |path: &PathBuf| Folder::Disk(path.clone());
     let evaluated = xtreme::evaluate(&folder(&args.predictions), &folder(&args.labels))?;
+    for one in &evaluated {
+        let [missing, extra] = one.unmatched;
+        if missing + extra > 0 {
+            context.note(&format!(
+                "{}: {missing} examples without a prediction, {extra} predictions without an example",
+                one.task
+            ));
+        }
+    }
     let mut out = std::io::stdout().lock();
     if args.format == Machine::Json {
         let one = |one: &xtreme::Evaluated| {

@@ -12,7 +12,7 @@ use crate::data::trec::{Qrels, TrecFile};
 /// A set of queries with its judgements: which files they are.
 ///
 /// `qrels.NAME.txt` (or `.tsv`) makes a set NAME. Its queries are `queries.NAME.tsv` (or `.jsonl`), their translations, if there are any,
-/// `queries.NAME.pivot-LANGUAGE.tsv`, and its documents the first of `corpus.NAME.tsv`, `corpus.LANGUAGE.tsv` of the pivot language and `corpus.tsv` that
+/// `queries.NAME.pivot-LANGUAGE.tsv` (the first by name) or `queries.NAME-native.tsv`, and its documents the first of `corpus.NAME.tsv`, `corpus.LANGUAGE.tsv` of the pivot language and `corpus.tsv` that
 /// is there, or else the folder's only `corpus.….tsv`. Without NAME and its dot the set is called `all`. `topics.` is another word for
 /// `queries.`, and each file may also be `.gz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,16 @@ fn stem<'a>(name: &'a str, extensions: &[&str]) -> Option<&'a str> {
     extensions.iter().find_map(|extension| name.strip_suffix(extension)?.strip_suffix('.'))
 }
 
+/// The language of translations, from what stands behind the name of their set.
+fn translated(rest: &str) -> Option<&str> {
+    if rest == "-native" { Some("native") } else { rest.strip_prefix(".pivot-") }
+}
+
 impl Topics {
     /// The sets of queries of a collection, by name.
     ///
     /// # Errors
-    /// A folder that cannot be read or has no judgements; a set without queries; a file that is there twice.
+    /// A folder that cannot be read, has no judgements, or of no set the queries; a file that is there twice.
     pub fn of(data: &Found) -> Result<Vec<Self>> {
         let refuse = |what: String| FileFault::content(data.folder.label(""), what);
         let names = data.folder.names()?;
@@ -73,11 +78,10 @@ impl Topics {
         let mut all = Vec::new();
         for (stem, qrels) in &qrels {
             let set = stem.strip_prefix("qrels").unwrap_or_default();
-            let found = queries.get(set);
-            let found = found.ok_or_else(|| refuse(format!("{qrels} has no queries{set}.tsv")))?;
-            let mut pivots = queries
-                .iter()
-                .filter_map(|(stem, file)| Some((stem.strip_prefix(set)?.strip_prefix(".pivot-")?.to_owned(), file)));
+            // Of a set without queries there is nothing to search; others may have theirs.
+            let Some(found) = queries.get(set) else { continue };
+            let mut pivots =
+                queries.iter().filter_map(|(stem, file)| Some((translated(stem.strip_prefix(set)?)?.to_owned(), file)));
             let pivot = pivots.next().map(|(language, file)| (language, file.clone()));
             let tried = [
                 Some(format!("corpus{set}")),
@@ -90,7 +94,13 @@ impl Topics {
             let name = if set.is_empty() { "all" } else { &set[1..] };
             all.push(Self { name: name.to_owned(), qrels: qrels.clone(), queries: found.clone(), pivot, corpus });
         }
-        Ok(all)
+        match qrels.first_key_value() {
+            Some((stem, file)) if all.is_empty() => {
+                let set = stem.strip_prefix("qrels").unwrap_or_default();
+                Err(refuse(format!("{file} has no queries{set}.tsv")).into())
+            }
+            _ => Ok(all),
+        }
     }
 
     /// Reads queries and judgements; `part`: only of queries whose id holds it.
@@ -101,10 +111,12 @@ impl Topics {
         let folder = &data.folder;
         let qrels = Qrels::read(&TrecFile::within(folder, &self.qrels)?)?.only(|query| query.contains(part));
         if qrels.is_empty() {
-            return Err(FileFault::content(folder.label(&self.qrels), format!("no query's id holds {part}")).into());
+            let what = if part.is_empty() { "no judgement".to_owned() } else { format!("no query's id holds {part}") };
+            return Err(FileFault::content(folder.label(&self.qrels), what).into());
         }
         let judged = |file: &str| -> Result<Vec<Text>> {
             let mut texts = text::read_within(folder, file, false)?;
+            text::check_query_ids(&folder.label(file), &texts)?;
             texts.retain(|text| qrels.of(&text.id).is_some());
             texts.sort_by(|a, b| a.id.cmp(&b.id));
             let missing = qrels
@@ -185,6 +197,22 @@ mod tests {
         assert_eq!(topics[0].read(&data, "2").unwrap().queries.len(), 1);
         let error = topics[0].read(&data, "9").unwrap_err().to_string();
         assert_eq!(error, "t/qrels.bem.txt: no query's id holds 9");
+    }
+
+    #[test]
+    fn sets_without_queries_are_passed_over_where_others_have_theirs() {
+        // As CIRAL has them.
+        let data = data(&[
+            ("qrels.x-dev.tsv", b"q1 0 d1 1\n"),
+            ("topics.x-dev-native.tsv", b"q1\teins\n"),
+            ("qrels.x-test.tsv", b"q1 0 d1 1\n"),
+            ("topics.x-test.tsv", b"q1\tone\n"),
+            ("topics.x-test-native.tsv", b"q1\tmoja\n"),
+        ]);
+        let topics = Topics::of(&data).unwrap();
+        assert_eq!(topics.iter().map(|topics| topics.name.as_str()).collect::<Vec<_>>(), ["x-test"]);
+        let (language, pivot) = topics[0].read(&data, "").unwrap().pivot.unwrap();
+        assert_eq!((language.as_str(), pivot[0].text.as_str()), ("native", "moja"));
     }
 
     #[test]

@@ -102,6 +102,18 @@ impl Collection {
         corpora.into_iter().map(collection).collect()
     }
 
+    /// The sets whose judgements speak of relevant documents that are not here: how many, and of how many.
+    #[must_use]
+    pub fn absent(&self) -> Vec<(&str, usize, usize)> {
+        let here = |id: &str| self.documents.binary_search_by(|text| text.id.as_str().cmp(id)).is_ok();
+        let found = self.sets.iter().map(|(topics, asked)| {
+            let judgements = asked.qrels.queries().flat_map(|(_, judgements)| judgements);
+            let relevant: Vec<bool> = judgements.filter(|j| j.grade > 0).map(|j| here(&j.document)).collect();
+            (topics.name.as_str(), relevant.iter().filter(|here| !**here).count(), relevant.len())
+        });
+        found.filter(|(_, absent, _)| *absent > 0).collect()
+    }
+
     /// How many texts an encoder reads, for each way of encoding them.
     #[must_use]
     pub fn texts(&self) -> usize {
@@ -203,7 +215,7 @@ impl Setup<'_> {
             language: format!("{}{part}", topics.name),
             direction: topics.direction(),
             measure: String::new(),
-            aggregation: "mean over queries".to_owned(),
+            aggregation: format!("mean over queries, {} documents each", self.depth),
             model: encoded.map_or_else(none, |searcher| searcher.model.name().to_owned()),
             model_sha256: encoded.map_or_else(none, |searcher| searcher.model.digest().to_owned()),
             system: match pivot {

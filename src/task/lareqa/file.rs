@@ -118,7 +118,8 @@ struct Answer {
 /// A folder that cannot be read or has no `LANG.json`.
 pub fn languages(data: &Found) -> Result<Vec<String>> {
     let names = data.folder.names()?;
-    let code = |name: &String| name.strip_suffix(".json").filter(|code| !code.contains('/')).map(str::to_owned);
+    let plain = |code: &&str| !code.contains(|c: char| c == '/' || c.is_whitespace());
+    let code = |name: &String| name.strip_suffix(".json").filter(plain).map(str::to_owned);
     let mut languages: Vec<String> = names.iter().filter_map(code).collect();
     languages.sort_by_key(|code| format!("{code}_"));
     if languages.is_empty() {
@@ -147,6 +148,9 @@ impl Language {
                 text: join.join(sentence, &paragraph.context),
             }));
             for qa in &paragraph.qas {
+                if qa.id.is_empty() || qa.id.contains(char::is_whitespace) || qa.id.starts_with('#') {
+                    return Err(refuse(format!("question id {:?}: a TREC run cannot hold it", qa.id)).into());
+                }
                 let answer = paragraph.answer(qa).map_err(|what| refuse(format!("question {}: {what}", qa.id)))?;
                 let same = sentences.iter().enumerate().filter(|(_, sentence)| **sentence == sentences[answer]);
                 let answers = same.map(|(i, _)| first + i).collect();

@@ -85,12 +85,11 @@ impl Setup {
             let part = asked.slice(s![first..asked.nrows().min(first + TOGETHER), ..]);
             let mut search = Search::of(part, offered.nrows())?;
             search.add(offered.view())?;
-            for (i, mut ranking) in search.finish().into_iter().enumerate() {
+            for (i, ranking) in search.finish().into_iter().enumerate() {
                 views.add(first + i, &ranking);
                 all.field(retrieval::digest(std::slice::from_ref(&ranking)));
-                ranking.truncate(DEPTH);
-                ranking.shrink_to_fit();
-                rankings.push(ranking);
+                // A copy, for what is cut short in place would lie about between the free room of the others.
+                rankings.push(ranking[..ranking.len().min(DEPTH)].to_vec());
             }
         }
         let key = self.key(data, model);

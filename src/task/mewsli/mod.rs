@@ -32,6 +32,8 @@ const MEASURE: &str = "mAP@20";
 /// Entities and mentions, ready to be searched.
 #[derive(Debug)]
 pub struct Mewsli {
+    /// `test` or `dev`.
+    pub split: String,
     /// Ids of all entities, in the ascending order of their bytes.
     pub entities: Vec<String>,
     /// Their texts.
@@ -119,9 +121,14 @@ impl Mewsli {
         let (entities, descriptions): (Vec<_>, Vec<_>) = entities.into_iter().unzip();
         let places: HashMap<&str, usize> = entities.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let (mut languages, mut seen) = (BTreeMap::<String, Vec<Mention>>::new(), HashSet::new());
-        each_line(data, &format!("wikinews_mentions-{split}.jsonl"), |article: Article| {
+        let mentions = format!("wikinews_mentions-{split}.jsonl");
+        each_line(data, &mentions, |article: Article| {
             let Context { language, text, sentence_spans } = &article.context;
-            let of_language = languages.entry(language.clone()).or_default();
+            // It becomes part of a file's name.
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if language.is_empty() || !language.chars().all(plain) {
+                return Err(format!("{language:?} is no language code"));
+            }
             for mention in article.mentions {
                 let id = mention.example_id;
                 let TextSpan { span, text: stated } = &mention.mention_span;
@@ -132,11 +139,14 @@ impl Mewsli {
                 if !seen.insert(id.clone()) {
                     return Err(format!("mention {id} stands twice"));
                 }
-                of_language.push(Mention { id, text, entity });
+                languages.entry(language.clone()).or_default().push(Mention { id, text, entity });
             }
             Ok(())
         })?;
-        Ok(Self { entities, descriptions, languages })
+        if languages.is_empty() {
+            return Err(FileFault::content(data.folder.label(&mentions), "no mention").into());
+        }
+        Ok(Self { split: split.to_owned(), entities, descriptions, languages })
     }
 
     /// Evaluates the languages, all of them together.
@@ -156,12 +166,33 @@ impl Mewsli {
                 .map(|(mention, ranking)| ranking.iter().take(DEPTH).position(|hit| hit.document == mention.entity));
             Scored {
                 language: language.clone(),
-                cell: (key(data, language, searcher), 100.0 * mean_reciprocal_rank(ranks)),
+                cell: (self.key(data, language, searcher), 100.0 * mean_reciprocal_rank(ranks)),
                 digest: retrieval::digest(&rankings),
                 rankings,
             }
         });
         Ok(scored.collect())
+    }
+
+    fn key(&self, data: &Found, language: &str, searcher: &Searcher<'_>) -> Key {
+        let (model, queries) = (searcher.model, searcher.queries);
+        Key {
+            task: "mewsli-x".to_owned(),
+            data: format!("{}, {}", data.name, self.split),
+            data_sha256: data.digest.clone(),
+            language: language.to_owned(),
+            direction: "mention-entity".to_owned(),
+            measure: MEASURE.to_owned(),
+            aggregation: "mean reciprocal rank, per cent".to_owned(),
+            model: model.name().to_owned(),
+            model_sha256: model.digest().to_owned(),
+            system: "dense".to_owned(),
+            pooling: queries.name(model.config()),
+            prefix: super::prefixes(&queries.prefix, &searcher.documents.prefix),
+            perturbation: None,
+            ties: "id ascending".to_owned(),
+            arith: ARITH,
+        }
     }
 }
 
@@ -170,27 +201,6 @@ pub(super) fn mean_reciprocal_rank(ranks: impl Iterator<Item = Option<usize>>) -
     let (sum, count) = ranks
         .fold((0.0, 0u32), |(sum, count), rank| (sum + rank.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), count + 1));
     if count == 0 { 0.0 } else { sum / f64::from(count) }
-}
-
-fn key(data: &Found, language: &str, searcher: &Searcher<'_>) -> Key {
-    let (model, queries) = (searcher.model, searcher.queries);
-    Key {
-        task: "mewsli-x".to_owned(),
-        data: data.name.clone(),
-        data_sha256: data.digest.clone(),
-        language: language.to_owned(),
-        direction: "mention-entity".to_owned(),
-        measure: MEASURE.to_owned(),
-        aggregation: "mean reciprocal rank, per cent".to_owned(),
-        model: model.name().to_owned(),
-        model_sha256: model.digest().to_owned(),
-        system: "dense".to_owned(),
-        pooling: queries.name(model.config()),
-        prefix: super::prefixes(&queries.prefix, &searcher.documents.prefix),
-        perturbation: None,
-        ties: "id ascending".to_owned(),
-        arith: ARITH,
-    }
 }
 
 fn each_line<T: DeserializeOwned>(
