@@ -8,6 +8,7 @@ pub mod digest;
 mod fault;
 pub mod fetch;
 pub mod folder;
+pub mod links;
 pub mod manifest;
 mod pins;
 mod place;

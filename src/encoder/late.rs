@@ -105,7 +105,8 @@ impl LateHead {
         let colbert = Colbert::read(folder, model.tokenizer()?, model.config().max_tokens)?;
         let weights = model.weights()?;
         let rows = weights.iter().find(|(name, _)| *name == PROJECTION).and_then(|(_, info)| info.shape.first());
-        let width = *rows.ok_or_else(|| refuse(folder, format!("the checkpoint has no {PROJECTION}")))?;
+        let width = rows.copied().filter(|rows| *rows > 0);
+        let width = width.ok_or_else(|| refuse(folder, format!("the checkpoint has no {PROJECTION}")))?;
         let matrix = weights.read(PROJECTION, &[width, hidden])?;
         let matrix = ArrayView2::from_shape((width, hidden), &matrix).expect("read with this shape");
         let projection = Columns::of(matrix, Form::active()).expect("every value read is finite");

@@ -1,6 +1,7 @@
 //! Measures, in f64 and in a fixed order.
 
 pub mod agreement;
+pub mod alignment;
 mod bitext;
 mod dialect;
 mod discount;
