@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use snellen::data::links::{Links, Reading, pharaoh};
-use snellen::metric::alignment::Agreement;
+use snellen::metric::alignment::Counts;
 
 fn data() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/wordalign");
@@ -22,9 +22,9 @@ fn gold(folder: &Path, pair: &str) -> Vec<Links> {
     pharaoh(&folder.join(format!("awesome-align/{pair}.gold")), from_one).unwrap()
 }
 
-fn agreement(found: &[Links], gold: &[Links]) -> Agreement {
+fn agreement(found: &[Links], gold: &[Links]) -> Counts {
     assert_eq!(found.len(), gold.len());
-    let mut agreement = Agreement::default();
+    let mut agreement = Counts::default();
     found.iter().zip(gold).for_each(|(found, gold)| agreement.add(found, gold));
     agreement
 }

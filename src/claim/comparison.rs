@@ -9,8 +9,7 @@ use crate::Result;
 use crate::data::trec::{Qrels, TrecFile};
 use crate::data::{FileFault, digest};
 use crate::kernel::ARITH;
-use crate::metric::agreement::common;
-use crate::metric::evaluate::Options;
+use crate::metric::evaluate::{Options, common};
 use crate::metric::significance::{Mean, holm, randomization, t_test};
 use crate::metric::{Dialect, Measure, evaluate};
 use crate::task::Key;
@@ -154,42 +153,43 @@ impl Comparison {
         let sha256 = |file: &Path| -> Result<String> {
             if file.exists() { Ok(digest::of_file(file)?.0) } else { Ok("unknown".to_owned()) }
         };
-        let key = |measure: &Measure| -> Result<Key> {
-            Ok(Key {
+        let (qrels_sha256, run_sha256, baseline_sha256) = (sha256(qrels)?, sha256(run)?, sha256(baseline)?);
+        let key = |measure: &Measure| -> Key {
+            Key {
                 task: "comparison".to_owned(),
                 data: pair.qrels.display().to_string(),
-                data_sha256: sha256(qrels)?,
+                data_sha256: qrels_sha256.clone(),
                 language: pair.language.clone(),
                 direction: kind.to_string(),
                 measure: measure.to_string(),
                 aggregation: "mean difference over queries".to_owned(),
                 model: pair.run.display().to_string(),
-                model_sha256: sha256(run)?,
-                system: format!("against {} (sha256 {})", pair.baseline.display(), sha256(baseline)?),
+                model_sha256: run_sha256.clone(),
+                system: format!("against {} (sha256 {baseline_sha256})", pair.baseline.display()),
                 pooling: "none".to_owned(),
                 prefix: String::new(),
                 perturbation: None,
                 ties: dialect.to_string(),
                 arith: ARITH,
-            })
+            }
         };
         if let Some(missing) = missing {
             let why = format!("{} is not here", missing.display());
-            return measures.iter().map(|m| Ok(Tested { key: key(m)?, differences: Err(why.clone()) })).collect();
+            return Ok(measures.iter().map(|m| Tested { key: key(m), differences: Err(why.clone()) }).collect());
         }
         let judgements = Qrels::read(&TrecFile::open(qrels)?)?;
         let options = Options { dialect, ..Options::default() };
         let of = |file: &Path| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
         let evaluations = [of(run)?, of(baseline)?];
+        let queries = common(&[&evaluations[0], &evaluations[1]]);
+        if queries.is_empty() {
+            let what = format!("no query that {} and the judgements have too", baseline.display());
+            return Err(FileFault::content(run.display(), what).into());
+        }
         let tested = measures.iter().enumerate().map(|(i, measure)| {
-            let values = common(&[&evaluations[0], &evaluations[1]], i);
-            if values[0].is_empty() {
-                let what = format!("no query that {} and the judgements have too", baseline.display());
-                return Err(FileFault::content(run.display(), what).into());
-            }
-            let differences = values[0].iter().zip(&values[1]).map(|(a, b)| a - b).collect();
-            Ok(Tested { key: key(measure)?, differences: Ok(differences) })
+            let differences = queries.iter().map(|query| query[0].values[i] - query[1].values[i]).collect();
+            Tested { key: key(measure), differences: Ok(differences) }
         });
-        tested.collect()
+        Ok(tested.collect())
     }
 }

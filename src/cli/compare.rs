@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use snellen::data::trec::{Qrels, TrecFile};
-use snellen::metric::agreement::{Agreement, Improved, Options, Query, agreement, common, effect};
+use snellen::metric::agreement::{Agreement, Improved, Options, Query, agreement, effect};
 use snellen::metric::evaluate::{self, Evaluation};
 use snellen::metric::significance::t_test;
 use snellen::metric::{Dialect, Measure};
 
-use super::{Context, Ending, Failure, Machine, score};
+use super::{Context, Ending, Failure, Machine, runs};
 
 /// Say how far two runs agree: same rankings, rank-biased overlap, Kendall's tau; with judgements what that does to measures.
 #[derive(clap::Args)]
@@ -56,9 +56,9 @@ fn persistence(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
-    let measures = score::measures(&args.measures).map_err(Failure::Usage)?;
+    let measures = runs::measures(&args.measures).map_err(Failure::Usage)?;
     let options = Options { dialect: args.dialect, depth: args.depth as usize, p: args.p };
-    score::once([&args.original, &args.reproduced].into_iter().chain(&args.qrels).chain(&args.baselines))?;
+    runs::once([&args.original, &args.reproduced].into_iter().chain(&args.qrels).chain(&args.baselines))?;
     let runs = [TrecFile::open(&args.original)?, TrecFile::open(&args.reproduced)?];
     let found = agreement(&runs[0], &runs[1], &options)?;
     if found.queries.is_empty() {
@@ -66,14 +66,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         return Err(Failure::Usage(what));
     }
     let [first, second] = &found.alone;
-    score::note(context, first, "in the first run only");
-    score::note(context, second, "in the second run only");
+    runs::note(context, first, "in the first run only");
+    runs::note(context, second, "in the second run only");
     let short = found.queries.iter().filter(|query| query.length < options.depth);
     let what = format!(
         "with fewer than {} documents in both runs, whose rbo counts the ranks that are not there as repro_eval's does (--depth, or rbo_ext)",
         options.depth
     );
-    score::note(context, &short.map(|query| query.id.clone()).collect::<Vec<_>>(), &what);
+    runs::note(context, &short.map(|query| query.id.clone()).collect::<Vec<_>>(), &what);
     let mut facts = facts(&found);
     if let Some(qrels) = &args.qrels {
         facts.extend(effects(args, qrels, &runs, &measures)?);
@@ -118,12 +118,14 @@ fn effects(args: &Args, qrels: &Path, runs: &[TrecFile], measures: &[Measure]) -
     let baselines = args.baselines.iter().map(|run| TrecFile::open(run)).collect::<Result<Vec<_>, _>>()?;
     let evaluations = runs.iter().chain(&baselines).map(evaluate).collect::<Result<Vec<_>, _>>()?;
     let evaluations: Vec<&Evaluation> = evaluations.iter().collect();
+    let queries = evaluate::common(&evaluations);
+    if queries.is_empty() {
+        return Err(Failure::Usage("the judgements have no query that all runs have".to_owned()));
+    }
     let mut facts = Vec::new();
     for (i, measure) in measures.iter().enumerate() {
-        let values = common(&evaluations, i);
-        if values[0].is_empty() {
-            return Err(Failure::Usage("the judgements have no query that all runs have".to_owned()));
-        }
+        let of_run = |run: usize| queries.iter().map(|query| query[run].values[i]).collect::<Vec<f64>>();
+        let values: Vec<Vec<f64>> = (0..evaluations.len()).map(of_run).collect();
         let side = |run: usize| Improved { run: &values[run], baseline: values.get(run + 2).map(Vec::as_slice) };
         let found = effect(&side(0), &side(1));
         let differences: Vec<f64> = values[0].iter().zip(&values[1]).map(|(a, b)| a - b).collect();

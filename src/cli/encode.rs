@@ -1,15 +1,15 @@
 //! `snellen encode`: texts in, embeddings out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use snellen::data::spool::Spool;
 use snellen::data::tensors::Tensor;
-use snellen::data::text::{self, Text};
+use snellen::data::text;
 use snellen::encoder::{How, Model, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
 use super::encoding::{Encoding, Prefix};
-use super::{Context, Ending, Failure, progress};
+use super::{Context, Ending, Failure, progress, same_file, shard};
 
 /// Texts that are encoded and put on the disk before the next are begun, so that embeddings do not fill the memory.
 const PART: usize = 4096;
@@ -30,27 +30,12 @@ pub(crate) struct Args {
     #[arg(long)]
     tokens: bool,
     /// Only the I-th of N parts of the input, I from 1. The parts' rows in order are the whole's.
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<(usize, usize)>,
     #[command(flatten)]
     prefix: Prefix,
     #[command(flatten)]
     encoding: Encoding,
-}
-
-pub(super) fn shard(text: &str) -> Result<(usize, usize), String> {
-    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-    parts.filter(|(i, n)| 1 <= *i && i <= n).ok_or_else(|| format!("{text} is not I/N with 1 ≤ I ≤ N"))
-}
-
-/// The texts of a shard.
-pub(super) fn part(mut texts: Vec<Text>, shard: Option<(usize, usize)>) -> Vec<Text> {
-    let Some((i, n)) = shard else { return texts };
-    // No larger than the number of texts, for i ≤ n.
-    let count = texts.len();
-    let bound = |i: usize| (count as u128 * i as u128 / n as u128) as usize;
-    texts.truncate(bound(i));
-    texts.split_off(bound(i - 1))
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -59,7 +44,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let model = context.model(&args.model)?;
     let recipe = args.encoding.recipe(&model, &args.prefix.prefix);
-    let texts: Vec<String> = part(text::read(&args.input)?, args.shard).into_iter().map(|t| t.text).collect();
+    let texts: Vec<String> = shard::part(text::read(&args.input)?, args.shard).into_iter().map(|t| t.text).collect();
     let bar = progress::bar(context, texts.len(), "encoding");
     let digest = encode(args, context, &model, &recipe, &texts, &|n| bar.inc(n as u64))?;
     bar.finish_and_clear();
@@ -115,10 +100,6 @@ fn encode(
         spool.finish("embeddings", width, &[], &metadata)?;
     }
     Ok(digest)
-}
-
-pub(super) fn same_file(a: &Path, b: &Path) -> bool {
-    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 fn metadata(model: &Model, recipe: &Recipe, tokens: &Tokens, digest: &str) -> [(&'static str, String); 6] {

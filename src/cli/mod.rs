@@ -12,13 +12,15 @@ mod invariance;
 mod model;
 mod progress;
 mod retrieve;
+mod runs;
 mod score;
+mod shard;
 mod task;
 mod verify;
 
 use std::error::Error as _;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -241,6 +243,11 @@ fn completions(shell: clap_complete::Shell) -> Result<Ending, Failure> {
     out.write_all(&script)?;
     out.flush()?;
     Ok(Ending::Holds)
+}
+
+/// Whether both paths lead to one file that is there.
+fn same_file(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// One line: the error and what lies beneath it, as far as the line does not say it already. Names out of damaged files may hold line ends

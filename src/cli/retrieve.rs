@@ -13,9 +13,8 @@ use snellen::retrieval::bm25::Index;
 use snellen::retrieval::{self, Hit};
 use snellen::task::search::Searcher;
 
-use super::encode::{part, same_file, shard};
 use super::encoding::{Encoding, Lexical, Prefixes};
-use super::{Context, Ending, Failure, progress};
+use super::{Context, Ending, Failure, progress, same_file, shard};
 
 /// Search documents for each query and write a TREC run.
 #[derive(clap::Args)]
@@ -42,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "model")]
     bm25: bool,
     /// Only the I-th of N parts of the queries, I from 1. The parts' runs in order are the whole's.
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<(usize, usize)>,
     /// The run's name, its last field. Default: how it was made.
     #[arg(long, value_name = "NAME", value_parser = tag)]
@@ -80,7 +79,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let (queries, mut corpus) = (text::read(&args.queries)?, text::read_documents(&args.corpus)?);
     text::check_query_ids(&args.queries.display().to_string(), &queries)?;
     text::check_ids(&args.corpus.display().to_string(), &corpus)?;
-    let queries = part(queries, args.shard);
+    let queries = shard::part(queries, args.shard);
     corpus.sort_by(|a, b| a.id.cmp(&b.id));
     let found = search(args, context, &queries, &corpus)?;
     let tag = args.tag.clone().unwrap_or_else(|| found.system.replace(char::is_whitespace, "-"));
@@ -101,8 +100,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 }
 
 fn search(args: &Args, context: &Context, queries: &[Text], corpus: &[Text]) -> Result<Found, Failure> {
-    let texts = |texts: &[Text]| texts.iter().map(|text| text.text.clone()).collect::<Vec<_>>();
-    let (asked, offered) = (texts(queries), texts(corpus));
+    let asked: Vec<&str> = queries.iter().map(|text| text.text.as_str()).collect();
+    let offered: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
     let Some(name) = &args.model else {
         let index = Index::of(&offered, args.lexical.analyzer, args.lexical.parameters());
         return Ok(Found { rankings: index.rank(&asked, args.k.get()), system: index.name(), model: None });

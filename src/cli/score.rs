@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use snellen::data::text;
@@ -12,6 +12,7 @@ use snellen::metric::fairness::Peer;
 use snellen::metric::significance::{Comparison, Method, compare};
 use snellen::metric::{Dialect, Measure, evaluate};
 
+use super::runs::{measures, notes, once};
 use super::{Context, Ending, Failure, Machine};
 
 /// Score a run: measure, query, value, a line each; the query `all` is the mean (of counts the sum).
@@ -75,9 +76,6 @@ pub(crate) struct Args {
 /// The level of intervals, from 1, and of the power that is printed.
 const ALPHA: f64 = 0.05;
 
-/// Queries that a note names before it only counts them.
-const NAMED: usize = 5;
-
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let measures = measures(&args.measures).map_err(Failure::Usage)?;
     let options = Options {
@@ -133,12 +131,6 @@ fn weight(text: &str) -> Result<(i32, f64), String> {
     parts
         .filter(|(_, weight)| (0.0..=1.0).contains(weight))
         .ok_or_else(|| "expected GRADE=WEIGHT, e.g. 1=0.5".to_owned())
-}
-
-/// Standard input can be read once.
-pub(super) fn once<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
-    let twice = files.filter(|file| *file == Path::new("-")).count() > 1;
-    if twice { Err(Failure::Usage("- is standard input, and can be given once".to_owned())) } else { Ok(()) }
 }
 
 /// PEER of every query; none if it was not asked for.
@@ -197,33 +189,6 @@ fn comparison(out: &mut dyn Write, one: &Comparison, args: &Args) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// Measures, separated by blanks, or commas that are not between brackets.
-pub(super) fn measures(text: &str) -> Result<Vec<Measure>, String> {
-    let mut depth = 0;
-    let separates = |c: char| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        c.is_whitespace() || c == ',' && depth <= 0
-    };
-    let found = text.split(separates).filter(|name| !name.is_empty()).map(str::parse).collect::<Result<Vec<_>, _>>()?;
-    if found.is_empty() { Err("no measures were named".to_owned()) } else { Ok(found) }
-}
-
-/// What the numbers leave out, on standard error.
-pub(super) fn notes(of: &str, found: &Evaluation, options: &Options, context: &Context) {
-    let what = if options.missing_count() { "and count 0" } else { "and do not count" };
-    note(context, &found.missing, &format!("{of}judged but not in the run, {what}"));
-    note(context, &found.without_judgements, &format!("{of}in the run without judgements, and do not count"));
-}
-
-pub(super) fn note(context: &Context, queries: &[String], what: &str) {
-    if queries.is_empty() {
-        return;
-    }
-    let named: Vec<&str> = queries.iter().take(NAMED).map(String::as_str).collect();
-    let more = if queries.len() > NAMED { ", …" } else { "" };
-    context.note(&format!("queries {what}: {} ({}{more})", queries.len(), named.join(", ")));
 }
 
 /// What a measure is called in a dialect.

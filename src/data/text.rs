@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::FileFault;
 use super::folder::{self, Folder};
@@ -127,8 +128,7 @@ fn text(format: Format, index: usize, line: &str, titles: bool) -> Result<Text, 
             None => return Err("no tab: expected id, tab, text".to_owned()),
         },
         Format::Jsonl => {
-            let line: JsonLine =
-                serde_json::from_str(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "))?;
+            let line: JsonLine = json_line(line.as_bytes())?;
             let text = match line.title.filter(|title| titles && !title.is_empty()) {
                 Some(title) => format!("{title} {}", line.text),
                 None => line.text,
@@ -137,6 +137,11 @@ fn text(format: Format, index: usize, line: &str, titles: bool) -> Result<Text, 
         }
     };
     if text.id.is_empty() { Err("the id is empty".to_owned()) } else { Ok(text) }
+}
+
+/// One line of JSON; what is wrong with it names the column alone.
+pub(crate) fn json_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "))
 }
 
 fn refuse_doubles(name: &str, texts: &[Text]) -> Result<()> {

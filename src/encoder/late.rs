@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::pieces::Tokenizer;
+use super::tokens::guarded;
 use super::{EncoderFault, How, Model, Tokens, config};
 use crate::Result;
 use crate::data::folder::Folder;
@@ -141,7 +142,10 @@ impl LateHead {
     ) -> Result<TokenEmbeddings> {
         model.load(how.recipe.layer)?;
         let tokens = model.tokenize_for(how, texts)?;
-        let tokens = self.colbert.as_ref().map_or_else(|| tokens.clone(), |colbert| colbert.mark(&tokens, side));
+        let tokens = match &self.colbert {
+            Some(colbert) => colbert.mark(&tokens, side),
+            None => tokens,
+        };
         let states = model.embed_tokens(&tokens, how)?;
         let (states, offsets) = match (&self.colbert, side) {
             (Some(colbert), Side::Document) => colbert.without_skipped(&states, &tokens),
@@ -175,9 +179,9 @@ impl Colbert {
         let mut skipped = Vec::new();
         if settings.mask_punctuation {
             for symbol in (0..=127u8).map(char::from).filter(char::is_ascii_punctuation) {
-                let pieces = tokenizer.encode_fast(symbol.to_string(), false);
+                let pieces = guarded(|| Ok(tokenizer.encode_fast(symbol.to_string(), false)?.get_ids().to_vec()));
                 let pieces = pieces.map_err(|e| refuse(folder, format!("the tokeniser refuses {symbol}: {e}")))?;
-                skipped.extend(pieces.get_ids().first());
+                skipped.extend(pieces.first());
             }
         }
         skipped.sort_unstable();

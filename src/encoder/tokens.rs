@@ -135,7 +135,7 @@ pub fn in_tokenizer() -> bool {
 }
 
 /// Runs the tokenizer library, which panics over some files that it should refuse.
-fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     IN_TOKENIZER.set(true);
     let done = catch_unwind(AssertUnwindSafe(work));
     IN_TOKENIZER.set(false);

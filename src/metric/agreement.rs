@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use super::Dialect;
-use super::evaluate::{Evaluation, rank};
+use super::evaluate::rank;
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::trec::TrecFile;
@@ -75,9 +75,6 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
         let same_scores = a.iter().map(|(_, score)| score).eq(b.iter().map(|(_, score)| score));
         let cut = |ranking: &[(Box<str>, f64)]| ranking.len().min(options.depth);
         let (a, b) = (&a[..cut(a)], &b[..cut(b)]);
-        let documents = |ranking: &[(Box<str>, f64)]| -> Vec<String> {
-            ranking.iter().map(|(document, _)| document.to_string()).collect()
-        };
         let (ours, theirs) = (documents(a), documents(b));
         let overlap = rank_biased_overlap(&ours, &theirs, options.p, options.depth);
         Query {
@@ -92,6 +89,10 @@ pub fn agreement(first: &TrecFile, second: &TrecFile, options: &Options) -> Resu
     };
     let queries = both.into_par_iter().map(compare).collect();
     Ok(Agreement { queries, alone: [alone(&first, &second), alone(&second, &first)], digests })
+}
+
+fn documents(ranking: &[(Box<str>, f64)]) -> Vec<&str> {
+    ranking.iter().map(|(document, _)| &**document).collect()
 }
 
 fn read(run: &TrecFile, options: &Options) -> Result<Rankings> {
@@ -124,7 +125,7 @@ pub struct Overlap {
 
 /// Rank-biased overlap with persistence `p`, 0 ≤ p < 1, of two rankings without doubles that are no longer than `depth`. 1 of two empty ones.
 #[must_use]
-pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64, depth: usize) -> Overlap {
+pub fn rank_biased_overlap(a: &[&str], b: &[&str], p: f64, depth: usize) -> Overlap {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let (s, l) = (short.len(), long.len());
     if s == 0 {
@@ -132,11 +133,10 @@ pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64, depth: usize) -> 
         return Overlap { truncated: same, extrapolated: same };
     }
     // Each shared document counts from the larger of its ranks on.
-    let ranks: HashMap<&str, usize> =
-        short.iter().enumerate().map(|(rank, document)| (document.as_str(), rank)).collect();
+    let ranks: HashMap<&str, usize> = short.iter().enumerate().map(|(rank, document)| (*document, rank)).collect();
     let mut new = vec![0usize; l];
     for (rank, document) in long.iter().enumerate() {
-        if let Some(other) = ranks.get(document.as_str()) {
+        if let Some(other) = ranks.get(document) {
             new[rank.max(*other)] += 1;
         }
     }
@@ -170,14 +170,14 @@ pub fn rank_biased_overlap(a: &[String], b: &[String], p: f64, depth: usize) -> 
 /// Kendall's tau of the two rankings as lists of places in the sorted union of their documents, as repro_eval has it. None where the lengths differ or
 /// are below 2: there is no correlation.
 #[must_use]
-pub fn kendall_tau_union(a: &[String], b: &[String]) -> Option<f64> {
+pub fn kendall_tau_union(a: &[&str], b: &[&str]) -> Option<f64> {
     let n = a.len();
     if n != b.len() || n < 2 {
         return None;
     }
     // Pairs in the order of the first list; each pair of them whose second parts are the other way round is discordant. No list has a document twice, so
     // that there are no ties.
-    let mut pairs: Vec<(&str, &str)> = a.iter().map(String::as_str).zip(b.iter().map(String::as_str)).collect();
+    let mut pairs: Vec<(&str, &str)> = a.iter().copied().zip(b.iter().copied()).collect();
     pairs.sort_unstable();
     let mut second: Vec<&str> = pairs.into_iter().map(|(_, second)| second).collect();
     let discordant = inversions(&mut second) as f64;
@@ -255,25 +255,12 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |sum, x| sum + x) / values.len() as f64
 }
 
-/// The values of measure `i` over the queries that count in all of `evaluations`, one list for each of them.
-#[must_use]
-pub fn common(evaluations: &[&Evaluation], i: usize) -> Vec<Vec<f64>> {
-    let by_id = |evaluation: &&Evaluation| -> HashMap<String, f64> {
-        evaluation.queries.iter().map(|query| (query.id.clone(), query.values[i])).collect()
-    };
-    let maps: Vec<HashMap<String, f64>> = evaluations.iter().map(by_id).collect();
-    let Some(first) = evaluations.first() else { return Vec::new() };
-    let ids: Vec<&String> =
-        first.queries.iter().map(|query| &query.id).filter(|id| maps.iter().all(|map| map.contains_key(*id))).collect();
-    maps.iter().map(|map| ids.iter().map(|id| map[*id]).collect()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn list(documents: &str) -> Vec<String> {
-        documents.chars().map(String::from).collect()
+    fn list(documents: &str) -> Vec<&str> {
+        documents.split_terminator("").skip(1).collect()
     }
 
     /// Equation 32, word by word.

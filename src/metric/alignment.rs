@@ -2,9 +2,9 @@
 
 use crate::data::links::Links;
 
-/// How links found agree with sure and possible ones, over all sentences.
+/// How many links found are sure or possible, over all sentences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Agreement {
+pub struct Counts {
     /// Links found.
     pub found: usize,
     /// Sure links.
@@ -15,7 +15,7 @@ pub struct Agreement {
     pub found_possible: usize,
 }
 
-impl Agreement {
+impl Counts {
     /// Adds a sentence pair; of what was found sure and possible links count alike.
     pub fn add(&mut self, found: &Links, gold: &Links) {
         self.found += found.possible.len();
@@ -57,11 +57,11 @@ mod tests {
         let (mut found, mut gold) = (Links::default(), Links::default());
         [(0, 0), (1, 1), (2, 2)].iter().for_each(|link| found.add(*link, true));
         [((0, 0), true), ((1, 1), false), ((3, 3), true)].iter().for_each(|(link, sure)| gold.add(*link, *sure));
-        let mut agreement = Agreement::default();
+        let mut agreement = Counts::default();
         agreement.add(&found, &gold);
         assert_eq!((agreement.precision(), agreement.recall()), (2.0 / 3.0, 1.0 / 2.0));
         assert_eq!(agreement.error_rate(), 1.0 - 3.0 / 5.0);
-        let none = Agreement::default();
+        let none = Counts::default();
         assert_eq!((none.precision(), none.recall(), none.error_rate()), (0.0, 0.0, 0.0));
     }
 }

@@ -142,6 +142,17 @@ impl Evaluation {
     }
 }
 
+/// The queries that count in all of `evaluations`, in the ascending order of their bytes, and what each of these says of them.
+#[must_use]
+pub fn common<'a>(evaluations: &[&'a Evaluation]) -> Vec<Vec<&'a Query>> {
+    let of = |evaluation: &&'a Evaluation, id: &str| -> Option<&'a Query> {
+        let place = evaluation.queries.binary_search_by(|query| query.id.as_str().cmp(id)).ok()?;
+        Some(&evaluation.queries[place])
+    };
+    let first = evaluations.first().map_or(&[][..], |evaluation| &evaluation.queries);
+    first.iter().filter_map(|query| evaluations.iter().map(|evaluation| of(evaluation, &query.id)).collect()).collect()
+}
+
 impl Kind {
     /// Whether it counts documents, so that its total is a sum.
     #[must_use]

@@ -15,4 +15,4 @@ pub use bitext::{Bitext, bitext};
 pub use dialect::Dialect;
 pub use evaluate::evaluate;
 pub use measure::{Kind, Measure};
-pub use ranked::average_precision;
+pub use ranked::{average_precision, mean_reciprocal_rank};

@@ -208,6 +208,14 @@ pub fn average_precision(ranks: impl IntoIterator<Item = usize>, divisor: usize)
     ratio(precisions.fold(0.0, |sum, x| sum + x), divisor as f64)
 }
 
+/// The mean of 1/rank, ranks counted from 0 here; of what was not found 0. 0 of nothing.
+#[must_use]
+pub fn mean_reciprocal_rank(ranks: impl Iterator<Item = Option<usize>>) -> f64 {
+    let (sum, count) = ranks
+        .fold((0.0, 0u32), |(sum, count), rank| (sum + rank.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), count + 1));
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
 /// Rank-biased overlap of a ranking of `length` documents and an ideal one, whose documents' ranks are given, to a depth.
 fn overlap(ideal: impl Iterator<Item = Option<usize>>, length: usize, depth: usize, p: f64) -> f64 {
     // Both have a document from the larger of its ranks on.

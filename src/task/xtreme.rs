@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::mewsli::mean_reciprocal_rank;
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::folder::Folder;
+use crate::metric::mean_reciprocal_rank;
 
 /// XTREME's 36 languages of Tatoeba, in the order in which it adds them up, with LASER's codes.
 pub const TATOEBA: [(&str, &str); 36] = [

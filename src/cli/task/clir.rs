@@ -12,9 +12,9 @@ use snellen::metric::{Measure, evaluate};
 use snellen::task::clir::{Collection, Scored, Setup, System, Topics};
 use snellen::task::search::Searcher;
 
-use super::{check_output, chosen, columns, csv};
+use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoding, Lexical, Prefixes};
-use crate::cli::{Context, Ending, Failure, Machine, progress, score};
+use crate::cli::{Context, Ending, Failure, Machine, progress, runs};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -57,7 +57,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
-    let measures = score::measures(&args.measures).map_err(Failure::Usage)?;
+    let measures = runs::measures(&args.measures).map_err(Failure::Usage)?;
     check(&args.systems)?;
     let encoding = args.systems.iter().filter(|system| system.encodes()).count();
     let model = match &args.model {
@@ -66,24 +66,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         None => return Err(Failure::Usage("dense and late need --model; or choose --systems bm25".to_owned())),
     };
     let data = with_corpus(context.shelf()?.find(&args.data)?, args.corpus.as_deref())?;
-    let all = Topics::of(&data)?;
-    let names: Vec<String> = all.iter().map(|topics| topics.name.clone()).collect();
-    let wanted = chosen(&args.languages, &names, &data.name)?;
-    let mut topics: Vec<Topics> = all.into_iter().filter(|topics| wanted.contains(&topics.name)).collect();
-    if args.corpus.is_some() {
-        topics.iter_mut().for_each(|topics| topics.corpus = None);
-    }
+    let topics = topics(args, &data)?;
     if let Some(folder) = &args.output {
         let runs = topics.iter().flat_map(|topics| args.systems.iter().map(move |s| run_name(&topics.name, *s)));
         check_output(folder, runs.chain(["cells.csv", "queries.csv"].map(str::to_owned)))?;
     }
     let collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
-    for (set, absent, all) in collections.iter().flat_map(Collection::absent) {
-        if absent == all {
-            return Err(Failure::Usage(format!("{set}: none of its {all} relevant documents is among the documents")));
-        }
-        context.note(&format!("{set}: {absent} of its {all} relevant documents are not among the documents"));
-    }
+    tell_absent(&collections, context)?;
     let texts = collections.iter().map(Collection::texts).sum::<usize>() * encoding;
     let bar = progress::bar(context, texts, "encoding");
     let done = |n| bar.inc(n as u64);
@@ -118,13 +107,36 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     bar.finish_and_clear();
     for one in &scored {
         let of = format!("of {} {} ", one.topics, one.system);
-        score::notes(&of, &one.evaluation, &evaluate::Options::default(), context);
+        runs::notes(&of, &one.evaluation, &evaluate::Options::default(), context);
     }
     if let Some(folder) = &args.output {
         write(folder, &scored)?;
     }
     print(args, &setup.measures, &scored)?;
     Ok(Ending::Holds)
+}
+
+/// The sets that were asked for, whose documents are not the collection's own where others are given.
+fn topics(args: &Args, data: &Found) -> Result<Vec<Topics>, Failure> {
+    let mut topics = Topics::of(data)?;
+    let names: Vec<String> = topics.iter().map(|topics| topics.name.clone()).collect();
+    let wanted = chosen(&args.languages, &names, &data.name)?;
+    topics.retain(|topics| wanted.contains(&topics.name));
+    if args.corpus.is_some() {
+        topics.iter_mut().for_each(|topics| topics.corpus = None);
+    }
+    Ok(topics)
+}
+
+/// Says where relevant documents are not among the documents, and refuses a set that has none of them.
+fn tell_absent(collections: &[Collection], context: &Context) -> Result<(), Failure> {
+    for (set, absent, all) in collections.iter().flat_map(Collection::absent) {
+        if absent == all {
+            return Err(Failure::Usage(format!("{set}: none of its {all} relevant documents is among the documents")));
+        }
+        context.note(&format!("{set}: {absent} of its {all} relevant documents are not among the documents"));
+    }
+    Ok(())
 }
 
 /// Fusion needs something to fuse, and nothing stands twice.
@@ -193,8 +205,7 @@ fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Fai
                 one.cells.iter().map(|(key, value)| json!({"key": key, "value": value, "digest": one.digest}))
             })
             .collect();
-        let run = args.output.as_ref().map(|folder| folder.display().to_string());
-        writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest, "run": run}))?;
+        writeln!(out, "{:#}", super::json(cells, &digest, args.output.as_deref()))?;
         return Ok(());
     }
     let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
@@ -213,7 +224,7 @@ fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Fai
     }
     for system in &args.systems {
         let of_system: Vec<&Scored> = scored.iter().filter(|one| one.system == *system).collect();
-        let mean = |i: usize| of_system.iter().map(|one| one.cells[i].1).sum::<f64>() / of_system.len() as f64;
+        let mean = |i: usize| mean(of_system.iter().map(|one| one.cells[i].1));
         let means: Vec<String> = (0..measures.len()).map(|i| format!("{:.6}", mean(i))).collect();
         writeln!(out, "{:12}{:8}{}", "mean", system.to_string(), columns(&means, width))?;
     }

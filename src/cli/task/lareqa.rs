@@ -9,7 +9,7 @@ use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
 use snellen::task::Key;
-use snellen::task::lareqa::{self, Grid, Join, Language, MEASURES, Scored, Setup, View};
+use snellen::task::lareqa::{self, Join, Language, MEASURES, Scored, Setup, View};
 
 use super::{check_output, chosen, columns, csv};
 use crate::cli::encoding::{Encoding, Prefixes};
@@ -85,7 +85,7 @@ fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> R
     let candidates: Vec<&str> =
         languages.iter().flat_map(|language| &language.candidates).map(|candidate| candidate.id.as_str()).collect();
     let mut run = Vec::new();
-    let (query, document) = (|i: usize| questions[i].clone(), |i: usize| candidates[i].to_owned());
+    let (query, document) = (|i: usize| questions[i].as_str(), |i: usize| candidates[i]);
     retrieval::write_trec(&mut run, &scored.rankings, query, document, &tag.replace(char::is_whitespace, "-"))?;
     let mut qrels = String::new();
     for (i, question) in questions.iter().enumerate() {
@@ -111,29 +111,26 @@ fn print(args: &Args, scored: &Scored, digest: &str) -> Result<(), Failure> {
         let n = 0..views.languages.len();
         let share = |asking| n.clone().map(|answering| views.share(asking, answering)).collect::<Vec<_>>();
         let bias: Vec<_> = n.clone().map(share).collect();
-        let run = args.output.as_ref().map(|folder| folder.display().to_string());
-        let all = json!({"schema": 1, "cells": cells, "languages": views.languages, "share_of_first_20": bias, "digest": digest, "run": run});
+        let mut all = super::json(cells, digest, args.output.as_deref());
+        all["languages"] = json!(views.languages);
+        all["share_of_first_20"] = json!(bias);
         writeln!(out, "{all:#}")?;
         return Ok(());
     }
     writeln!(out, "{:10}{}", "view", columns(&["mAP@20", "mAP"], 10))?;
     for view in View::ALL {
-        let means: Vec<String> = (0..2).map(|i| number(views.mean(view, i))).collect();
+        let means: Vec<String> = (0..2).map(|i| number(views.mean(view, i), 6)).collect();
         writeln!(out, "{:10}{}", view.to_string(), columns(&means, 10))?;
     }
     let codes = &views.languages;
     writeln!(out, "\n{:10}{}", "questions", columns(&["mAP@20", "mAP"], 10))?;
     for (row, code) in codes.iter().enumerate() {
-        let means: Vec<String> = (0..2).map(|i| number(views.pool.at(row, 0, i))).collect();
+        let means: Vec<String> = (0..2).map(|i| number(views.pool.at(row, 0, i), 6)).collect();
         writeln!(out, "{code:10}{}", columns(&means, 10))?;
     }
     for (title, grid) in [("all languages, the answer in one", &views.single), ("one language", &views.mono)] {
-        matrix(
-            &mut out,
-            &format!("{} by language of questions (rows) and answers; candidates of {title}", "mAP"),
-            codes,
-            |a, b| number_short(grid, a, b),
-        )?;
+        let title = format!("mAP by language of questions (rows) and answers; candidates of {title}");
+        matrix(&mut out, &title, codes, |a, b| number(grid.at(a, b, 1), 3))?;
     }
     let share = |a, b| format!("{:.3}", views.share(a, b));
     matrix(&mut out, "share of languages (columns) in the first 20 candidates of all", codes, share)?;
@@ -155,10 +152,6 @@ fn matrix(
     Ok(())
 }
 
-fn number(value: Option<f64>) -> String {
-    value.map_or("-".to_owned(), |value| format!("{value:.6}"))
-}
-
-fn number_short(grid: &Grid, row: usize, column: usize) -> String {
-    grid.at(row, column, 1).map_or("-".to_owned(), |value| format!("{value:.3}"))
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }

@@ -10,7 +10,7 @@ use snellen::task::mewsli::{DEPTH, Mewsli, Scored};
 use snellen::task::search::Searcher;
 use snellen::task::xtreme;
 
-use super::{check_output, csv};
+use super::{check_output, csv, mean};
 use crate::cli::encoding::{Encoding, Prefixes};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -100,8 +100,7 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
     if args.format == Machine::Json {
         let cells: Vec<_> =
             scored.iter().map(|one| json!({"key": one.cell.0, "value": one.cell.1, "digest": one.digest})).collect();
-        let run = args.output.as_ref().map(|folder| folder.display().to_string());
-        writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest, "run": run}))?;
+        writeln!(out, "{:#}", super::json(cells, &digest, args.output.as_deref()))?;
         return Ok(());
     }
     // The name is XTREME-R's; each mention has one entity, so that it is a mean reciprocal rank.
@@ -109,7 +108,7 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
     for one in scored {
         writeln!(out, "{:12}{:>11.6}  {}", one.language, one.cell.1, &one.digest[..16])?;
     }
-    let mean = scored.iter().map(|one| one.cell.1).sum::<f64>() / scored.len() as f64;
+    let mean = mean(scored.iter().map(|one| one.cell.1));
     writeln!(out, "{:12}{mean:>11.6}  {}", "mean", &digest[..16])?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod xtreme;
 
 use std::path::Path;
 
+use serde_json::{Value, json};
 use snellen::data::atomic;
 
 use super::{Context, Ending, Failure};
@@ -68,6 +69,17 @@ fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, Failure> {
         writer.write_record(row).map_err(std::io::Error::from)?;
     }
     Ok(writer.into_inner().map_err(|e| e.into_error())?)
+}
+
+/// What every task prints for machines: cells, a digest of all of them, where runs were written.
+fn json(cells: Vec<Value>, digest: &str, output: Option<&Path>) -> Value {
+    json!({"schema": 1, "cells": cells, "digest": digest, "run": output.map(|folder| folder.display().to_string())})
+}
+
+/// The mean of a column, added in its order.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.fold(0.0, |sum, x| sum + x) / count
 }
 
 /// Values under each other.

@@ -8,10 +8,11 @@ use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
+use snellen::task::Key;
 use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
 use snellen::task::xtreme;
 
-use super::{check_output, chosen, columns};
+use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoding, Prefix};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     bar.finish_and_clear();
     if let Some(folder) = &args.output {
-        atomic::write(&folder.join("cells.csv"), &csv(&scored)?)?;
+        atomic::write(&folder.join("cells.csv"), &cells(&scored)?)?;
     }
     print(args, &scored)?;
     Ok(Ending::Holds)
@@ -118,14 +119,12 @@ fn write_run(path: &Path, scored: &Scored, tag: &str) -> Result<(), Failure> {
     Ok(atomic::write(path, &run)?)
 }
 
-fn csv(scored: &[Scored]) -> Result<Vec<u8>, Failure> {
-    let mut out = String::from("language,measure,value,digest\n");
-    for one in scored {
-        for (key, value) in &one.cells {
-            out.push_str(&format!("{},{},{value},{}\n", key.language, key.measure, one.digest));
-        }
-    }
-    Ok(out.into_bytes())
+fn cells(scored: &[Scored]) -> Result<Vec<u8>, Failure> {
+    let cells = scored.iter().flat_map(|one| one.cells.iter().map(move |cell| (cell, &one.digest)));
+    let row = |((key, value), digest): (&(Key, f64), &String)| {
+        vec![key.language.clone(), key.measure.clone(), value.to_string(), digest.clone()]
+    };
+    csv(&["language", "measure", "value", "digest"], &cells.map(row).collect::<Vec<_>>())
 }
 
 fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
@@ -141,8 +140,7 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
                 .flat_map(|one| &one.cells)
                 .map(|(key, value)| json!({"key": key, "value": value}))
                 .collect();
-            let run = args.output.as_ref().map(|folder| folder.display().to_string());
-            writeln!(out, "{:#}", json!({"schema": 1, "cells": cells, "digest": digest.hex(), "run": run}))?;
+            writeln!(out, "{:#}", super::json(cells, &digest.hex(), args.output.as_deref()))?;
         }
         Machine::Table => {
             let measures: Vec<&str> =
@@ -153,14 +151,10 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
                 let values: Vec<String> = one.cells.iter().map(|(_, value)| format!("{value:.6}")).collect();
                 writeln!(out, "{language:12}{}  {}", columns(&values, 11), &one.digest[..16])?;
             }
-            let means: Vec<String> = (0..measures.len()).map(|m| format!("{:.6}", mean(scored, m))).collect();
+            let mean = |m: usize| mean(scored.iter().map(|one| one.cells[m].1));
+            let means: Vec<String> = (0..measures.len()).map(|m| format!("{:.6}", mean(m))).collect();
             writeln!(out, "{:12}{}  {}", "mean", columns(&means, 11), &digest.hex()[..16])?;
         }
     }
     Ok(())
-}
-
-/// The mean of measure `m` over the languages.
-fn mean(scored: &[Scored], m: usize) -> f64 {
-    scored.iter().map(|one| one.cells[m].1).sum::<f64>() / scored.len() as f64
 }

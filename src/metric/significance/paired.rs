@@ -1,10 +1,8 @@
 //! Two evaluations of the same queries, measure by measure.
 
-use std::collections::BTreeMap;
-
 use super::{Mean, bootstrap, holm, power, randomization, t_test};
 use crate::metric::Measure;
-use crate::metric::evaluate::{Evaluation, Query};
+use crate::metric::evaluate::{Evaluation, common};
 
 /// How a comparison is made.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +42,13 @@ pub struct Comparison {
 /// Compares every measure over the queries that count in both.
 #[must_use]
 pub fn compare(run: &Evaluation, baseline: &Evaluation, method: &Method) -> Vec<Comparison> {
-    let others: BTreeMap<&str, &Query> = baseline.queries.iter().map(|query| (query.id.as_str(), query)).collect();
-    let pairs: Vec<(&Query, &Query)> =
-        run.queries.iter().filter_map(|query| Some((query, *others.get(query.id.as_str())?))).collect();
+    let pairs = common(&[run, baseline]);
     let mut found: Vec<Comparison> = run
         .measures
         .iter()
         .enumerate()
         .map(|(i, measure)| {
-            let differences: Vec<f64> = pairs.iter().map(|(a, b)| a.values[i] - b.values[i]).collect();
+            let differences: Vec<f64> = pairs.iter().map(|pair| pair[0].values[i] - pair[1].values[i]).collect();
             one(*measure, &differences, method)
         })
         .collect();

@@ -85,17 +85,16 @@ struct Searched {
 
 impl Collection {
     /// Reads sets of queries, those of the same documents together; `part`: only queries whose id holds it; `documents`: a file of documents
-    /// for all of them instead of the collection's own.
+    /// instead of the collection's own, for sets that name none of these.
     ///
     /// # Errors
     /// As [`Topics::read`] and [`Topics::documents`].
     pub fn read(data: &Found, topics: &[Topics], part: &str, documents: Option<&Path>) -> Result<Vec<Self>> {
-        let corpus = |topics: &Topics| documents.map_or_else(|| topics.corpus.clone(), |_| None);
-        let mut corpora: Vec<Option<String>> = topics.iter().map(corpus).collect();
+        let mut corpora: Vec<&Option<String>> = topics.iter().map(|topics| &topics.corpus).collect();
         corpora.sort_unstable();
         corpora.dedup();
-        let collection = |wanted: Option<String>| -> Result<Self> {
-            let of_corpus: Vec<&Topics> = topics.iter().filter(|topics| corpus(topics) == wanted).collect();
+        let collection = |corpus: &Option<String>| -> Result<Self> {
+            let of_corpus: Vec<&Topics> = topics.iter().filter(|topics| topics.corpus == *corpus).collect();
             let sets = of_corpus.iter().map(|topics| Ok(((*topics).clone(), topics.read(data, part)?)));
             Ok(Self { sets: sets.collect::<Result<_>>()?, documents: of_corpus[0].documents(data, documents)? })
         };

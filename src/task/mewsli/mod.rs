@@ -18,7 +18,9 @@ use super::search::Searcher;
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::Found;
+use crate::data::text::json_line;
 use crate::kernel::ARITH;
+use crate::metric::mean_reciprocal_rank;
 use crate::retrieval::{self, Hit};
 
 /// How deep rankings go.
@@ -196,13 +198,6 @@ impl Mewsli {
     }
 }
 
-/// The mean of 1/rank, ranks from 0 here; of what was not found 0. 0 of nothing.
-pub(super) fn mean_reciprocal_rank(ranks: impl Iterator<Item = Option<usize>>) -> f64 {
-    let (sum, count) = ranks
-        .fold((0.0, 0u32), |(sum, count), rank| (sum + rank.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), count + 1));
-    if count == 0 { 0.0 } else { sum / f64::from(count) }
-}
-
 fn each_line<T: DeserializeOwned>(
     data: &Found,
     file: &str,
@@ -212,9 +207,7 @@ fn each_line<T: DeserializeOwned>(
     let bytes = data.folder.read(file)?;
     let lines = bytes.split(|b| *b == b'\n').enumerate();
     for (i, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-        let parsed =
-            serde_json::from_slice(line).map_err(|e| e.to_string().replace(" at line 1 column ", " at column "));
-        parsed.and_then(&mut take).map_err(|what| FileFault::line(&name, i + 1, what))?;
+        json_line(line).and_then(&mut take).map_err(|what| FileFault::line(&name, i + 1, what))?;
     }
     Ok(())
 }
