@@ -48,6 +48,26 @@ fn bad_copies_are_refused_and_good_data_stays() {
 }
 
 #[test]
+fn a_publishers_md5_admits_a_file_and_its_sha256_is_held_from_then_on() {
+    let world = World::new();
+    world.manifest("set", &format!("{MANUAL}a.txt - 2c1743a391305fbf367df8e4f069f9f9\n'''\n"));
+    world.write("mirror/set/a.txt", b"alphb");
+    let run = world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(2);
+    run.complains("a.txt: the mirror's copy: MD5 ").complains(" instead of 2c1743a391305fbf367df8e4f069f9f9");
+    assert_eq!(world.fetched("set/a.txt"), None);
+    world.write("mirror/set/a.txt", b"alpha");
+    let run = world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(0);
+    run.prints("a.txt accepted and pinned, SHA-256 8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8");
+    world.data(&["verify", "set"]).ends(0).prints("good");
+    world.write("cache/data/set/a.txt", b"alphb");
+    world.data(&["verify", "set"]).ends(2).complains("a.txt: SHA-256 ");
+    // Without its pin a file that lies there is fetched anew.
+    std::fs::remove_file(world.path("cache/pins.toml")).unwrap();
+    world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(0).prints("1 of 1 files are good (1 new)");
+    assert_eq!(world.fetched("set/a.txt").unwrap(), b"alpha");
+}
+
+#[test]
 fn damage_is_found_and_mended() {
     let world = World::new();
     two_files(&world);
