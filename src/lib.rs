@@ -8,7 +8,7 @@
 //! | 5 | [`report`] | verdict tables for people and machines |
 //! | 4 | [`claim`] | published cells, recipes, verdicts |
 //! | 3 | [`task`] | data → queries, corpus, judgements → cells |
-//! | 2 | [`retrieval`], [`metric`], [`encoder`] | rankings, measures, embeddings |
+//! | 2 | [`retrieval`], [`metric`], [`transport`], [`encoder`] | rankings, measures, transport plans, embeddings |
 //! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |
 
 pub mod claim;
@@ -20,5 +20,6 @@ pub mod metric;
 pub mod report;
 pub mod retrieval;
 pub mod task;
+pub mod transport;
 
 pub use error::{Error, Result};

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 /// Folders of `src/` and their floors.
-const FLOORS: [(&str, u8); 8] = [
+const FLOORS: [(&str, u8); 9] = [
     ("report", 5),
     ("claim", 4),
     ("task", 3),
     ("retrieval", 2),
     ("metric", 2),
+    ("transport", 2),
     ("encoder", 2),
     ("kernel", 1),
     ("data", 1),

@@ -15,7 +15,9 @@ mod retrieve;
 mod runs;
 mod score;
 mod shard;
+mod solving;
 mod task;
+mod transport;
 mod verify;
 
 use std::error::Error as _;
@@ -71,6 +73,7 @@ enum Command {
     Retrieve(retrieve::Args),
     Score(score::Args),
     Compare(compare::Args),
+    Transport(transport::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -229,6 +232,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Retrieve(args) => retrieve::run(args, &context),
         Command::Score(args) => score::run(args, &context),
         Command::Compare(args) => compare::run(args, &context),
+        Command::Transport(args) => transport::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

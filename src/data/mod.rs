@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod folder;
 pub mod links;
 pub mod manifest;
+pub mod matrix;
 mod pins;
 mod place;
 mod q4;

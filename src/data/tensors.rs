@@ -67,6 +67,13 @@ impl Tensor<'static> {
         Self { name: name.into(), dtype: Dtype::F32, shape: shape.to_vec(), bytes: bytes.into() }
     }
 
+    /// A tensor of f64.
+    #[must_use]
+    pub fn f64(name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = f64>) -> Self {
+        let bytes = values.into_iter().flat_map(f64::to_le_bytes).collect::<Vec<u8>>();
+        Self { name: name.into(), dtype: Dtype::F64, shape: shape.to_vec(), bytes: bytes.into() }
+    }
+
     /// A tensor of i64.
     #[must_use]
     pub fn i64(name: impl Into<String>, shape: &[usize], values: impl IntoIterator<Item = i64>) -> Self {

@@ -162,6 +162,13 @@ fn exp_parts(x: f64) -> (u64, f64) {
     (rounded.to_bits() << 52, e)
 }
 
+/// exp(x) in `f64` for −700 < x ≤ 700, within some units in the last place: for [`super::double`].
+#[inline(always)]
+pub(super) fn exp_f64(x: f64) -> f64 {
+    let (exponent, e) = exp_parts(x);
+    f64::from_bits((1.0 + e).to_bits().wrapping_add(exponent))
+}
+
 /// The exponential: 0 at −∞, ∞ where the result exceeds the largest `f32`, subnormal results included.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
@@ -200,6 +207,21 @@ pub fn erf(x: f32) -> f32 {
     let value = two_chains::<{ ERF_NEAR.len() }>(|k| if near { ERF_NEAR[k] } else { ERF_FAR[k] }, u);
     let value = (if near { a * value } else { value }) as f32;
     if x.is_nan() { f32::NAN } else { value.copysign(x) }
+}
+
+/// log(x) in `f64` of a positive normal x, within some units in the last place: for [`super::double`]. As [`log`].
+#[inline(always)]
+pub(super) fn log_f64(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let biased = (bits.wrapping_sub(SQRT_HALF).wrapping_add(1023 << 52)) >> 52;
+    let n = f64::from_bits(TWO_52.to_bits() | biased) - (TWO_52 + 1023.0);
+    let f = f64::from_bits(bits.wrapping_sub(biased << 52).wrapping_add(1023 << 52)) - 1.0;
+    let half = 0.5 * f * f;
+    let s = f / (2.0 + f);
+    let s2 = s * s;
+    let t = s * (half + s2 * horner(&LOG, s2));
+    // f is a term of its own, not f − f²/2, which is not exact here.
+    n * LN2_HI + (f - (half - (t + n * LN2_LO)))
 }
 
 /// The natural logarithm: −∞ at ±0, NaN below, ∞ at ∞.

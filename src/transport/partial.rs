@@ -1,0 +1,66 @@
+//! Partial transport: the cheapest way to transport a part of the mass, T1 ≤ a, Tᵀ1 ≤ b, ΣT = s, as a linear programme with a row and a column for
+//! what is left (Chapel, Alaya & Gasso, "Partial optimal transport with applications on positive-unlabeled learning", NeurIPS 2020, proposition 1).
+
+use ndarray::{Array2, s};
+
+use super::Exact;
+use super::fault::TransportFault;
+use super::outcome::{Marginals, Transport};
+use super::problem::{Problem, sum};
+use crate::Result;
+
+/// Transports a part of the mass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partial {
+    /// How much is transported, as a share of the lighter side's mass: above 0, at most 1.
+    pub share: f64,
+    /// Pivots at most.
+    pub iterations: usize,
+}
+
+impl Default for Partial {
+    fn default() -> Self {
+        Self { share: 0.9, iterations: usize::MAX }
+    }
+}
+
+impl Partial {
+    pub(super) fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
+        if !(self.share > 0.0 && self.share <= 1.0) {
+            let expected = "expected a number above 0, at most 1";
+            return Err(TransportFault::Parameter { name: "share", value: self.share, expected }.into());
+        }
+        let (m, n) = (problem.rows().len(), problem.columns().len());
+        let (left, right) = (sum(problem.rows()), sum(problem.columns()));
+        let moved = self.share * left.min(right);
+        // What is left costs nothing, and from nowhere to nowhere costs so much that nothing goes there: more than any path that would save it.
+        let mut cost = Array2::zeros((m + 1, n + 1));
+        for (to, from) in cost.as_slice_mut().expect("contiguous").chunks_mut(n + 1).zip(problem.cost().chunks(n)) {
+            to[..n].copy_from_slice(from);
+        }
+        cost[[m, n]] = 3.0 * problem.largest() + 1.0;
+        let with = |masses: &[f64], left: f64| masses.iter().copied().chain([left]).collect();
+        let rows = with(problem.rows(), right - moved);
+        let columns = with(problem.columns(), left - moved);
+        let whole = Problem::new(cost.view(), rows, columns)?;
+        let solved = Exact { iterations: self.iterations }.solve(&whole)?;
+        let plan = solved.plan.slice(s![..m, ..n]).iter().copied().collect();
+        let [mut f, mut g] = solved.duals;
+        f.truncate(m);
+        g.truncate(n);
+        let found = Transport::of(problem, plan, solved.status, solved.iterations);
+        let gap = solved.duality_gap.unwrap_or(f64::NAN);
+        Ok(Transport { marginal_error: error(problem, &found, moved), ..found.with([f, g], gap) })
+    }
+}
+
+/// What is beyond a marginal, or short of what is to be transported or beyond that.
+fn error(problem: &Problem<'_>, found: &Transport, moved: f64) -> f64 {
+    let plan = found.plan.as_slice().expect("contiguous");
+    let marginals = Marginals::of(plan, problem.columns().len());
+    let beyond = |sums: &[f64], masses: &[f64]| {
+        sums.iter().zip(masses).fold(0.0, |off, (x, a)| if x > a { off + (x - a) } else { off })
+    };
+    let off = beyond(&marginals.rows, problem.rows()) + beyond(&marginals.columns, problem.columns());
+    off + (sum(&marginals.rows) - moved).abs()
+}

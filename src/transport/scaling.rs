@@ -1,0 +1,343 @@
+//! Matrix scaling, which all entropic solvers share: T = diag(a·u) K diag(v·b) with K = exp((f + g − C)/ε).
+//!
+//! The potentials f and g are kept as logarithms and u and v beside them as factors, so that an iteration multiplies and adds where the log domain
+//! would take a logarithm of exponentials of every cost. Factors that leave [1/`FAR`, `FAR`] are absorbed into the potentials and K is made anew (Schmitzer,
+//! "Stabilized sparse scaling algorithms for entropy regularized transport problems", SIAM J. Sci. Comput. 41, 2019): what has vanished from K was below 10⁻²⁰⁰
+//! and counts for less than 10⁻¹⁴⁰ by then, so that the bits are those of arithmetic without underflow.
+//!
+//! a and b are in K's measure, so that the sums that a factor is the inverse of are means of K, near 1 and never 0: potentials begin where every row and
+//! column of K has a 1 in it.
+
+use rayon::prelude::*;
+
+use super::fault::TransportFault;
+use super::outcome::{SMALL, Transport, feasible};
+use super::problem::Problem;
+use crate::Result;
+use crate::kernel::double;
+
+/// Factors are absorbed beyond this and its inverse.
+const FAR: f64 = 1e30;
+
+/// Costs of a block of rows that is read twice in a row, the second time from a near cache.
+const BLOCK: usize = 1 << 15;
+
+/// Strips of rows at most: each sums its columns by itself.
+const STRIPS: usize = 16;
+
+/// The least ε relative to the largest cost: there a unit in a cost's last place already moves an entry of the plan by 10⁻⁶.
+const LEAST: f64 = 2.220_446_049_250_313e-10;
+
+/// One side: its masses, potentials (in units of cost) and factors.
+pub(super) struct Side {
+    mass: Vec<f64>,
+    potential: Vec<f64>,
+    factor: Vec<f64>,
+    /// Mass times factor.
+    weighted: Vec<f64>,
+    /// How much of the step to the exact marginal is taken: 1, or ρ/(ρ + ε) of marginals that give way.
+    give: f64,
+}
+
+impl Side {
+    fn new(mass: &[f64], potential: Vec<f64>, give: f64) -> Self {
+        Self { mass: mass.to_vec(), potential, factor: vec![1.0; mass.len()], weighted: mass.to_vec(), give }
+    }
+
+    /// New factors from sums of K. `sums` becomes mass times factor; returned is Σ mass · |old/new − 1|, which is the marginal error that the
+    /// side had where marginals are held.
+    fn rescale(&mut self, at: std::ops::Range<usize>, sums: &mut [f64], epsilon: f64) -> f64 {
+        rescale(&self.mass[at.clone()], &self.potential[at.clone()], &mut self.factor[at], sums, self.give, epsilon)
+    }
+
+    /// Puts the factors into the potentials.
+    fn absorb(&mut self, epsilon: f64) {
+        double::ln(&mut self.factor);
+        self.potential.iter_mut().zip(&self.factor).for_each(|(f, ln)| *f += epsilon * ln);
+        self.factor.fill(1.0);
+        self.weighted.copy_from_slice(&self.mass);
+    }
+
+    /// Mass times factor.
+    fn weighted_factors(&self) -> Vec<f64> {
+        self.factor.iter().zip(&self.mass).map(|(u, a)| u * a).collect()
+    }
+
+    /// Gives every factor the value that makes it, with its mass, the same for all.
+    pub(super) fn level(&mut self) {
+        let share = 1.0 / self.mass.len() as f64;
+        self.factor.iter_mut().zip(&self.mass).for_each(|(v, b)| *v = share / b);
+        self.weighted.fill(share);
+    }
+
+    fn is_far(&self) -> bool {
+        !self.factor.iter().all(|x| (1.0 / FAR..=FAR).contains(x))
+    }
+
+    /// Potentials with their factors.
+    fn duals(&self, epsilon: f64) -> Vec<f64> {
+        let mut duals = self.factor.clone();
+        double::ln(&mut duals);
+        duals.iter_mut().zip(&self.potential).for_each(|(ln, f)| *ln = f + epsilon * *ln);
+        duals
+    }
+}
+
+/// As [`Side::rescale`], of a part of a side.
+fn rescale(mass: &[f64], potential: &[f64], factor: &mut [f64], sums: &mut [f64], give: f64, epsilon: f64) -> f64 {
+    let mut moved = 0.0;
+    if give < 1.0 {
+        // The whole potential f + ε ln u is give times what would meet the marginal, f − ε ln(sum).
+        double::ln(sums);
+        for (sum, f) in sums.iter_mut().zip(potential) {
+            *sum = ((give - 1.0) * (f / epsilon) - give * *sum).min(700.0);
+        }
+        double::exp(sums);
+    } else {
+        sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+    }
+    for ((sum, u), a) in sums.iter_mut().zip(factor).zip(mass) {
+        moved += a * (*u / *sum - 1.0).abs();
+        *u = *sum;
+        *sum *= a;
+    }
+    moved
+}
+
+/// A part of the rows, whose columns are summed by themselves.
+struct Strip {
+    sums: Vec<f64>,
+    columns: Vec<f64>,
+    moved: f64,
+}
+
+/// The state of a scaling.
+pub(super) struct Scaling<'a> {
+    problem: &'a Problem<'a>,
+    pub(super) epsilon: f64,
+    kernel: Vec<f64>,
+    rows: Side,
+    pub(super) columns: Side,
+    strips: Vec<Strip>,
+    /// Rows of a strip, and of a block.
+    height: usize,
+    block: usize,
+}
+
+impl<'a> Scaling<'a> {
+    /// The first state: the largest potentials with f + g ≤ C, row by row and then column by column. `gives` of rows and of columns are ρ/(ρ + ε), or 1.
+    pub(super) fn new(problem: &'a Problem<'a>, epsilon: f64, gives: [f64; 2]) -> Self {
+        let zeros = vec![0.0; problem.columns().len()];
+        let rows = problem.cost().chunks(zeros.len()).map(|cost| double::least_difference(cost, &zeros)).collect();
+        let (potentials, _) = feasible(problem, rows);
+        Self::from(problem, epsilon, gives, potentials)
+    }
+
+    /// The state with these potentials.
+    pub(super) fn from(
+        problem: &'a Problem<'a>,
+        epsilon: f64,
+        gives: [f64; 2],
+        [rows, columns]: [Vec<f64>; 2],
+    ) -> Self {
+        let (m, n) = (problem.rows().len(), problem.columns().len());
+        let strips = (m * n).div_ceil(SMALL).clamp(1, STRIPS).min(m);
+        let height = m.div_ceil(strips);
+        let strip = |_| Strip { sums: vec![0.0; height], columns: vec![0.0; n], moved: 0.0 };
+        let mut scaling = Self {
+            problem,
+            epsilon,
+            kernel: vec![0.0; m * n],
+            rows: Side::new(problem.rows(), rows, gives[0]),
+            columns: Side::new(problem.columns(), columns, gives[1]),
+            strips: (0..m.div_ceil(height)).map(strip).collect(),
+            height,
+            block: (BLOCK / n).clamp(1, height),
+        };
+        scaling.make_kernel();
+        scaling
+    }
+
+    /// K of the potentials.
+    fn make_kernel(&mut self) {
+        let n = self.columns.mass.len();
+        let (cost, f, g, inverse) =
+            (self.problem.cost(), &self.rows.potential, &self.columns.potential, 1.0 / self.epsilon);
+        let row = |(i, out): (usize, &mut [f64])| double::gibbs(&cost[i * n..][..n], f[i], g, inverse, out);
+        if self.kernel.len() < SMALL {
+            self.kernel.chunks_mut(n).enumerate().for_each(row);
+        } else {
+            self.kernel.par_chunks_mut(n).enumerate().for_each(row);
+        }
+    }
+
+    /// Makes the factors part of the potentials, for this ε or for another.
+    pub(super) fn absorb(&mut self, epsilon: f64) {
+        self.rows.absorb(self.epsilon);
+        self.columns.absorb(self.epsilon);
+        self.epsilon = epsilon;
+        self.make_kernel();
+    }
+
+    /// Makes the factors with their masses part of the potentials and goes on with another ε, the columns' factors kept as well: IPOT's next step.
+    pub(super) fn proceed(&mut self, epsilon: f64) {
+        for side in [&mut self.rows, &mut self.columns] {
+            let mut logarithms = side.weighted_factors();
+            double::ln(&mut logarithms);
+            let (before, after) = (1.0 / self.epsilon, epsilon);
+            side.potential.iter_mut().zip(&logarithms).for_each(|(f, ln)| *f = (*f * before + ln) * after);
+        }
+        self.epsilon = epsilon;
+        self.make_kernel();
+    }
+
+    /// Rescales rows, then columns, and keeps factors from going far. Returned is as of [`Self::pass`].
+    pub(super) fn iterate(&mut self) -> f64 {
+        let moved = self.pass();
+        if self.rows.is_far() || self.columns.is_far() {
+            self.absorb(self.epsilon);
+        }
+        moved
+    }
+
+    /// Rescales rows, then columns. Returned is how far the rows' marginal was off before, in the sum of its distances, or, of marginals that give way,
+    /// how much the rows' factors have moved.
+    pub(super) fn pass(&mut self) -> f64 {
+        let moved = self.rescale_rows();
+        let mut sums = std::mem::take(&mut self.columns.weighted);
+        let (first, rest) = self.strips.split_at(1);
+        sums.copy_from_slice(&first[0].columns);
+        for strip in rest {
+            sums.iter_mut().zip(&strip.columns).for_each(|(sum, x)| *sum += x);
+        }
+        self.columns.rescale(0..sums.len(), &mut sums, self.epsilon);
+        self.columns.weighted = sums;
+        moved
+    }
+
+    /// Rescales rows and sums the columns that come of it, strip by strip: a strip's rows are read a block at a time, for either purpose.
+    fn rescale_rows(&mut self) -> f64 {
+        let (n, height, block, epsilon) = (self.columns.mass.len(), self.height, self.block, self.epsilon);
+        let (right, give, mass, potential) =
+            (&self.columns.weighted, self.rows.give, &self.rows.mass, &self.rows.potential);
+        let kernel = &self.kernel;
+        let work = |(number, (strip, factors)): (usize, (&mut Strip, &mut [f64]))| {
+            strip.columns.fill(0.0);
+            strip.moved = 0.0;
+            for (i, factors) in factors.chunks_mut(block).enumerate() {
+                let first = number * height + i * block;
+                let (kernel, rows) = (&kernel[first * n..][..factors.len() * n], first..first + factors.len());
+                let sums = &mut strip.sums[..factors.len()];
+                double::times_right(kernel, right, sums);
+                strip.moved += rescale(&mass[rows.clone()], &potential[rows], factors, sums, give, epsilon);
+                double::add_left_times(sums, kernel, &mut strip.columns);
+            }
+        };
+        let factors = &mut self.rows.factor;
+        if self.strips.len() == 1 {
+            work((0, (&mut self.strips[0], factors)));
+        } else {
+            self.strips.par_iter_mut().zip(factors.par_chunks_mut(height)).enumerate().for_each(work);
+        }
+        self.strips.iter().fold(0.0, |sum, strip| sum + strip.moved)
+    }
+
+    /// Of a problem that is its own mirror image: both sides are given the mean of the old factor and the new one, in the logarithm, which converges in a few
+    /// iterations (Knight, Ruiz & Uçar, "A symmetry preserving algorithm for matrix scaling", SIAM J. Matrix Anal. 35, 2014). Returned is as of [`Self::iterate`].
+    pub(super) fn iterate_mirrored(&mut self) -> f64 {
+        let n = self.columns.mass.len();
+        let mut sums = std::mem::take(&mut self.rows.weighted);
+        let (kernel, right, rows) = (&self.kernel, &self.columns.weighted, self.block);
+        let work = |(block, sums): (&[f64], &mut [f64])| double::times_right(block, right, sums);
+        if kernel.len() < SMALL {
+            work((kernel, &mut sums));
+        } else {
+            kernel.par_chunks(rows * n).zip(sums.par_chunks_mut(rows)).for_each(work);
+        }
+        let mut off = 0.0;
+        for ((sum, u), a) in sums.iter_mut().zip(&mut self.rows.factor).zip(&self.rows.mass) {
+            off += a * (*u * *sum - 1.0).abs();
+            *u = (*u / *sum).sqrt();
+            *sum = *u * a;
+        }
+        self.columns.factor.copy_from_slice(&self.rows.factor);
+        self.columns.weighted.copy_from_slice(&sums);
+        self.rows.weighted = sums;
+        if self.rows.is_far() {
+            self.absorb(self.epsilon);
+        }
+        off
+    }
+
+    /// Makes both sides' potentials their mean: those of a problem that is its own mirror image may be the same.
+    pub(super) fn mirror(&mut self) {
+        let mean = self.rows.potential.iter().zip(&self.columns.potential).map(|(f, g)| 0.5 * (f + g));
+        self.rows.potential = mean.collect();
+        self.columns.potential.clone_from(&self.rows.potential);
+        self.make_kernel();
+    }
+
+    /// Potentials with their factors, of rows and of columns.
+    pub(super) fn duals(&self) -> [Vec<f64>; 2] {
+        [self.rows.duals(self.epsilon), self.columns.duals(self.epsilon)]
+    }
+
+    /// The plan.
+    pub(super) fn plan(&self) -> Vec<f64> {
+        let (left, right) = (self.rows.weighted_factors(), self.columns.weighted_factors());
+        let n = right.len();
+        let mut plan = self.kernel.clone();
+        let row = |(row, left): (&mut [f64], &f64)| double::scale(row, *left, &right);
+        if plan.len() < SMALL {
+            plan.chunks_mut(n).zip(&left).for_each(row);
+        } else {
+            plan.par_chunks_mut(n).zip(&left).for_each(row);
+        }
+        plan
+    }
+}
+
+/// Refuses an ε that is no regularisation, or one that f64 cannot serve.
+pub(super) fn check_epsilon(problem: &Problem<'_>, epsilon: f64) -> Result<()> {
+    positive("epsilon", epsilon)?;
+    let largest = problem.largest();
+    if epsilon < LEAST * largest {
+        return Err(TransportFault::Epsilon { epsilon, largest, least: LEAST * largest }.into());
+    }
+    Ok(())
+}
+
+/// Refuses a parameter that is not positive and finite.
+pub(super) fn positive(name: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(TransportFault::Parameter { name, value, expected: "expected a number above 0" }.into())
+}
+
+/// Solves the part of a problem that has mass, and puts the plan back into its place: elsewhere it is 0. Duals of rows and columns without mass are what the
+/// costs allow.
+pub(super) fn on_support(
+    problem: &Problem<'_>,
+    solve: impl FnOnce(&Problem<'_>) -> Result<Transport>,
+) -> Result<Transport> {
+    let Some((part, rows, columns)) = problem.support() else { return solve(problem) };
+    let solved = solve(&part)?;
+    let n = problem.columns().len();
+    let mut plan = ndarray::Array2::zeros((problem.rows().len(), n));
+    for (row, i) in solved.plan.rows().into_iter().zip(&rows) {
+        row.iter().zip(&columns).for_each(|(x, j)| plan[[*i, *j]] = *x);
+    }
+    let free = |i: &usize, own: &[f64], others: &[usize], cost: &dyn Fn(usize, usize) -> f64| {
+        others.iter().zip(own).fold(f64::INFINITY, |least, (j, g)| least.min(cost(*i, *j) - g))
+    };
+    let [f, g] = &solved.duals;
+    let at = |i: usize, j: usize| problem.cost()[i * n + j];
+    let spread = |count: usize, places: &[usize], own: &[f64], free: &dyn Fn(usize) -> f64| {
+        let place = |i: usize| places.binary_search(&i).map_or_else(|_| free(i), |k| own[k]);
+        (0..count).map(place).collect::<Vec<f64>>()
+    };
+    let full_rows = spread(problem.rows().len(), &rows, f, &|i| free(&i, g, &columns, &at));
+    let full_columns = spread(n, &columns, g, &|j| free(&j, f, &rows, &|j, i| at(i, j)));
+    Ok(Transport { plan, duals: [full_rows, full_columns], ..solved })
+}

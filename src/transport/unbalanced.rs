@@ -1,0 +1,68 @@
+//! Unbalanced transport: min ⟨T, C⟩ + ε KL(T | a ⊗ b) + ρ KL(T1 | a) + ρ KL(Tᵀ1 | b), where mass may be left or made at a price (Chizat et al.,
+//! "Scaling algorithms for unbalanced optimal transport problems", Math. Comp. 87, 2018).
+
+use super::Status;
+use super::outcome::{Marginals, Transport};
+use super::problem::{Problem, sum};
+use super::scaling::{Scaling, check_epsilon, on_support, positive};
+use crate::Result;
+use crate::kernel::real;
+
+/// The entropic problem with marginals that give way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unbalanced {
+    /// Weight of the entropy, in units of cost.
+    pub epsilon: f64,
+    /// Weight of both marginals' divergence, in units of cost: what leaving a unit of mass is worth.
+    pub rho: f64,
+    /// The mean relative change of factors in an iteration at which it ends.
+    pub tolerance: f64,
+    /// Iterations at most.
+    pub iterations: usize,
+}
+
+impl Default for Unbalanced {
+    fn default() -> Self {
+        Self { epsilon: 0.05, rho: 1.0, tolerance: 1e-12, iterations: 10_000 }
+    }
+}
+
+impl Unbalanced {
+    pub(super) fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
+        check_epsilon(problem, self.epsilon)?;
+        positive("rho", self.rho)?;
+        positive("tolerance", self.tolerance)?;
+        on_support(problem, |problem| Ok(self.scale(problem)))
+    }
+
+    fn scale(&self, problem: &Problem<'_>) -> Transport {
+        let give = self.rho / (self.rho + self.epsilon);
+        let enough = self.tolerance * sum(problem.rows());
+        let mut scaling = Scaling::new(problem, self.epsilon, [give, give]);
+        let mut done = 0;
+        let mut status = Status::IterationLimit;
+        while done < self.iterations && status == Status::IterationLimit {
+            done += 1;
+            if scaling.iterate() <= enough {
+                status = Status::Converged;
+            }
+        }
+        let (plan, duals) = (scaling.plan(), scaling.duals());
+        let gap = self.gap(problem, &plan, &duals);
+        Transport::of(problem, plan, status, done).with(duals, gap)
+    }
+
+    /// Value of the problem at T less that of its dual, −ρ Σ a (e^(−f/ρ) − 1) − ρ Σ b (e^(−g/ρ) − 1) − ε (ΣT − Σa Σb). Both have ε (Σa Σb − ΣT).
+    fn gap(&self, problem: &Problem<'_>, plan: &[f64], [f, g]: &[Vec<f64>; 2]) -> f64 {
+        let marginals = Marginals::of(plan, g.len());
+        let side = |duals: &[f64], found: &[f64], asked: &[f64]| {
+            duals.iter().zip(found.iter().zip(asked)).fold(0.0, |sum, (f, (x, a))| {
+                // ε KL(T | a ⊗ b) has the f of every unit of mass; KL(x | a) = x ln(x/a) − x + a.
+                let divergence = if *x > 0.0 { x * real::ln(x / a) - x + a } else { *a };
+                sum + (x * f + self.rho * (divergence + a * (real::exp(-f / self.rho) - 1.0)))
+            })
+        };
+        // ⟨T, C⟩ + ε KL(T | a ⊗ b) is Σ T (f + g) and the terms in common, whatever C is.
+        (side(f, &marginals.rows, problem.rows()) + side(g, &marginals.columns, problem.columns())).abs()
+    }
+}
