@@ -225,6 +225,53 @@ def dense(setting: Setting) -> list:
         return rows
 
 
+# Problems, rows and columns; ε and tolerance of the entropic ones.
+TRANSPORT = {"small": (10_000, 32, 32), "large": (1, 2000, 2000), "exact": (1, 1000, 1000)}
+EPSILON, TOLERANCE = 0.05, 1e-9
+# Costs of plans, relative, beyond which two solvers do not solve the same thing.
+SAME_COST = 1e-6
+
+
+def transport(setting: Setting) -> list:
+    """Transport solvers beside POT: random costs, uniform masses, the same ε and tolerance."""
+    files = {name: setting.work / f"costs-{name}.npy" for name in TRANSPORT}
+    for seed, (name, file) in enumerate(files.items()):
+        if not file.exists():
+            numpy.save(file, numpy.random.default_rng(seed).random(TRANSPORT[name]))
+    small, large = ([file, EPSILON, TOLERANCE] for file in (files["small"], files["large"]))
+    asked = [
+        ("sinkhorn, 10,000 problems of 32 × 32", ["sinkhorn", *small], {"POT in a loop": ["loop", *small], "POT's batch": ["batch", *small]}),
+        ("sinkhorn, 2,000 × 2,000", ["sinkhorn", *large], {"POT": ["sinkhorn", *large]}),
+        ("exact, 1,000 × 1,000", ["exact", files["exact"]], {"POT": ["exact", files["exact"]]}),
+    ]
+    rows, count = [], setting.options.threads
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(setting.rust("snellen-transport", count, setting.options.isa, threads=count))
+        pot = stack.enter_context(setting.script("pot_transport", threads=count))
+        for what, words, others in asked:
+            found = ours.ask(*words)
+            if not found["reached"]:
+                raise SystemExit(f"{what}: not solved")
+            for name, theirs in others.items():
+                difference = abs(pot.ask(*theirs)["cost"] / found["cost"] - 1)
+                print(f"{what}: cost of {name} differs by {difference:.1e}", flush=True)
+                if difference > SAME_COST:
+                    raise SystemExit("the solvers find something else")
+            timed = [("snellen", Timed(ours), words), *((name, Timed(pot), theirs) for name, theirs in others.items())]
+            rows += Contest(setting.options.slow_rounds, timed).rows(f"{what}, ε = {EPSILON}" if "exact" not in what else what, seconds)
+    return rows
+
+
+class Timed:
+    """A player whose answers are more than seconds."""
+
+    def __init__(self, player: Player):
+        self.player = player
+
+    def ask(self, *words) -> float:
+        return self.player.ask(*words)["seconds"]
+
+
 def run(command: list) -> tuple[float, int]:
     """A program's wall time in seconds and the most memory that it held, in bytes."""
     start = time.perf_counter()
@@ -282,4 +329,4 @@ def growth(setting: Setting) -> list:
     return rows
 
 
-PARTS = {part.__name__: part for part in (product, encode, threads, maxsim, dense, memory, start, growth)}
+PARTS = {part.__name__: part for part in (product, encode, threads, maxsim, dense, transport, memory, start, growth)}

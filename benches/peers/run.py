@@ -49,7 +49,7 @@ def machine() -> list[str]:
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / 2**20
     locked = (HERE / "Cargo.lock").read_text()
     crates = [f"{crate} {version(locked, crate)}" for crate in ("candle-core", "faer", "matrixmultiply")]
-    wheels = re.findall(r"^(torch|onnxruntime|transformers|numpy)==(\S+)", (HERE / "requirements.txt").read_text(), re.M)
+    wheels = re.findall(r"^(torch|onnxruntime|transformers|numpy|POT)==(\S+)", (HERE / "requirements.txt").read_text(), re.M)
     changed = " with changes" if output("git", "status", "--porcelain", "--untracked-files=no") else ""
     return [
         f"machine: {name[1] if name else platform.machine()}, {os.cpu_count()} processors ({' '.join(has)}), {memory:.0f} GiB, "

@@ -45,7 +45,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let costs = matrix::read(&args.cost, args.tensor.as_deref())?;
     let (axes, shape) = (costs.ndim(), costs.shape().to_vec());
     if let Some(output) = &args.output {
-        if [Some(&args.cost), args.rows.as_ref(), args.columns.as_ref()].into_iter().flatten().any(|f| same_file(f, output))
+        if [Some(&args.cost), args.rows.as_ref(), args.columns.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|f| same_file(f, output))
         {
             return Err(Failure::Usage(format!("{}: the output would replace an input", output.display())));
         }
@@ -59,9 +62,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let whole = whole.into_dimensionality::<ndarray::Ix3>().expect("three axes");
     let (m, n) = (whole.len_of(Axis(1)), whole.len_of(Axis(2)));
     let (rows, columns) = (masses(args.rows.as_deref(), m)?, masses(args.columns.as_deref(), n)?);
-    let problems = whole.axis_iter(Axis(0)).enumerate().map(|(k, cost)| {
-        Problem::new(cost, rows.clone(), columns.clone()).map_err(|e| named(args, axes, k, &e))
-    });
+    let problems = whole
+        .axis_iter(Axis(0))
+        .enumerate()
+        .map(|(k, cost)| Problem::new(cost, rows.clone(), columns.clone()).map_err(|e| named(args, axes, k, &e)));
     let problems = problems.collect::<Result<Vec<Problem<'_>>, Failure>>()?;
     if problems.is_empty() {
         return Err(Failure::Usage(format!("{}: no problems", args.cost.display())));
@@ -76,7 +80,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     print(args, &solved, axes)?;
     let failed = solved.iter().filter(|one| !one.status.reached()).count();
     if failed > 0 {
-        context.note(&format!("{failed} of {} problems ended at the limit of iterations: no plan to rely on", solved.len()));
+        context.note(&format!(
+            "{failed} of {} problems ended at the limit of iterations: no plan to rely on",
+            solved.len()
+        ));
     }
     Ok(if failed == 0 { Ending::Holds } else { Ending::Fails })
 }

@@ -51,7 +51,8 @@ pub fn read(path: &Path, tensor: Option<&str>) -> Result<ArrayD<f64>> {
 }
 
 fn csv(path: &Path, bytes: &[u8]) -> Result<ArrayD<f64>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let (mut values, mut width, mut rows) = (Vec::new(), None, 0);
     for record in reader.records() {
         let record = record.map_err(|e| FileFault::content(path.display(), e))?;

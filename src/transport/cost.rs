@@ -168,9 +168,8 @@ mod tests {
     #[test]
     fn what_has_no_distance_is_refused() {
         let zero = array![[1.0f32, 0.0], [0.0, 0.0]];
-        let error = |l: &Array2<f32>, r: &Array2<f32>| {
-            Distance::Cosine.between(l.view(), r.view()).unwrap_err().to_string()
-        };
+        let error =
+            |l: &Array2<f32>, r: &Array2<f32>| Distance::Cosine.between(l.view(), r.view()).unwrap_err().to_string();
         assert!(error(&zero, &zero).contains("row 1 is zero"));
         assert!(error(&array![[f32::NAN]], &array![[1.0]]).contains("row 0 is not finite"));
         assert!(error(&zero, &array![[1.0]]).contains("2 wide on one side and 1 on the other"));

@@ -5,7 +5,7 @@
 
 use super::Status;
 use super::fault::TransportFault;
-use super::outcome::{Transport, feasible};
+use super::outcome::{Sums, Transport, feasible};
 use super::problem::{Problem, sum};
 use super::scaling::{Scaling, on_support, positive};
 use crate::Result;
@@ -71,7 +71,9 @@ impl Ipot {
 
     /// The plan and its gap to the dual of the linear programme.
     fn look(problem: &Problem<'_>, scaling: &Scaling<'_>, step: usize) -> Transport {
-        let found = Transport::of(problem, scaling.plan(), Status::IterationLimit, step);
+        let plan = scaling.plan();
+        let sums = Sums::of(problem, &plan);
+        let found = Transport::of(problem, plan, &sums, Status::IterationLimit, step);
         let [rows, _] = scaling.duals();
         let (duals, value) = feasible(problem, rows);
         let gap = found.cost - value;

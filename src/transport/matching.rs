@@ -1,7 +1,7 @@
 //! One-to-one matchings: pairs of a row and a column, as many as the shorter side has, each of the mass 1/min(m, n). The problem's masses are not looked at.
 
 use super::Status;
-use super::outcome::{Marginals, Transport};
+use super::outcome::{Sums, Transport};
 use super::problem::Problem;
 
 /// How pairs are chosen.
@@ -39,10 +39,10 @@ fn one_to_one(problem: &Problem<'_>, pairs: &[(usize, usize)], status: Status) -
     let mut plan = vec![0.0; problem.cost().len()];
     pairs.iter().for_each(|(i, j)| plan[i * n + j] = share);
     // Every row and column is in one pair or in none: what is left of the longer side is no error.
-    let marginals = Marginals::of(&plan, n);
-    let off = |sums: Vec<f64>| sums.iter().fold(0.0, |off, x| off + if *x > share { x - share } else { 0.0 });
-    let error = off(marginals.rows) + off(marginals.columns);
-    (Transport { marginal_error: error, ..Transport::of(problem, plan, status, pairs.len()) }, share)
+    let sums = Sums::of(problem, &plan);
+    let off = |sums: &[f64]| sums.iter().fold(0.0, |off, x| off + if *x > share { x - share } else { 0.0 });
+    let error = off(&sums.rows) + off(&sums.columns);
+    (Transport { marginal_error: error, ..Transport::of(problem, plan, &sums, status, pairs.len()) }, share)
 }
 
 fn greedy(problem: &Problem<'_>) -> Vec<(usize, usize)> {

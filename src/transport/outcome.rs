@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
-use super::problem::{Problem, sum};
+use super::problem::Problem;
 use crate::data::digest::Digest;
 use crate::kernel::double;
 
@@ -63,13 +63,12 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Puts together what every solver returns; `gap` may look at the marginals.
-    pub(super) fn of(problem: &Problem<'_>, plan: Vec<f64>, status: Status, iterations: usize) -> Self {
+    /// Puts together what every solver returns, of a plan and its sums.
+    pub(super) fn of(problem: &Problem<'_>, plan: Vec<f64>, sums: &Sums, status: Status, iterations: usize) -> Self {
         let (m, n) = (problem.rows().len(), problem.columns().len());
-        let marginals = Marginals::of(&plan, n);
-        let error = distance(&marginals.rows, problem.rows()) + distance(&marginals.columns, problem.columns());
+        let error = distance(&sums.rows, problem.rows()) + distance(&sums.columns, problem.columns());
         Self {
-            cost: product(&plan, problem.cost(), n),
+            cost: sums.cost,
             plan: Array2::from_shape_vec((m, n), plan).expect("a plan has the shape of its costs"),
             iterations,
             marginal_error: error,
@@ -101,19 +100,48 @@ impl Transport {
     }
 }
 
-/// Sums of a plan's rows and columns.
-pub(super) struct Marginals {
+/// Of a plan: sums of rows and columns, and ⟨T, C⟩.
+pub(super) struct Sums {
     pub(super) rows: Vec<f64>,
     pub(super) columns: Vec<f64>,
+    pub(super) cost: f64,
 }
 
-impl Marginals {
-    pub(super) fn of(plan: &[f64], width: usize) -> Self {
-        let mut marginals = Self { rows: vec![0.0; plan.len() / width], columns: vec![0.0; width] };
-        double::times_right(plan, &vec![1.0; width], &mut marginals.rows);
-        double::add_left_times(&vec![1.0; marginals.rows.len()], plan, &mut marginals.columns);
-        marginals
+impl Sums {
+    pub(super) fn of(problem: &Problem<'_>, plan: &[f64]) -> Self {
+        let (m, n) = (problem.rows().len(), problem.columns().len());
+        let height = strip_height(m, n);
+        let strip = |(plan, cost): (&[f64], &[f64])| {
+            let ones = vec![1.0; n.max(height)];
+            let mut sums = Self { rows: vec![0.0; plan.len() / n], columns: vec![0.0; n], cost: 0.0 };
+            for ((t, c), sum) in plan.chunks(n).zip(cost.chunks(n)).zip(&mut sums.rows) {
+                *sum = double::inner(t, &ones[..n]);
+                sums.cost += double::inner(t, c);
+                double::add_left_times(&ones[..1], t, &mut sums.columns);
+            }
+            sums
+        };
+        if height == m {
+            return strip((plan, problem.cost()));
+        }
+        let strips: Vec<Self> =
+            plan.par_chunks(height * n).zip(problem.cost().par_chunks(height * n)).map(strip).collect();
+        let mut whole = Self { rows: Vec::with_capacity(m), columns: vec![0.0; n], cost: 0.0 };
+        for strip in strips {
+            whole.rows.extend(strip.rows);
+            whole.columns.iter_mut().zip(&strip.columns).for_each(|(sum, x)| *sum += x);
+            whole.cost += strip.cost;
+        }
+        whole
     }
+}
+
+/// Strips of rows at most, each summed by itself, side by side.
+const STRIPS: usize = 16;
+
+/// How many rows a strip has: all of a small matrix.
+pub(super) fn strip_height(rows: usize, columns: usize) -> usize {
+    rows.div_ceil((rows * columns).div_ceil(SMALL).clamp(1, STRIPS))
 }
 
 /// Σ |x − y|.
@@ -121,22 +149,17 @@ fn distance(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).fold(0.0, |sum, (x, y)| sum + (x - y).abs())
 }
 
-/// ⟨T, C⟩: sums of rows, added in their order.
-pub(super) fn product(plan: &[f64], cost: &[f64], width: usize) -> f64 {
-    let row = |(t, c): (&[f64], &[f64])| double::inner(t, c);
-    if plan.len() < SMALL {
-        return plan.chunks(width).zip(cost.chunks(width)).fold(0.0, |sum, rows| sum + row(rows));
-    }
-    let rows: Vec<f64> = plan.par_chunks(width).zip(cost.par_chunks(width)).map(row).collect();
-    sum(&rows)
-}
-
 /// Duals of the linear programme that are feasible whatever `rows` are: each column's is as large as the costs allow. The second is the value of both.
 pub(super) fn feasible(problem: &Problem<'_>, rows: Vec<f64>) -> ([Vec<f64>; 2], f64) {
-    let mut columns = vec![f64::INFINITY; problem.columns().len()];
-    for (cost, f) in problem.cost().chunks(columns.len()).zip(&rows) {
-        double::lower(cost, *f, &mut columns);
-    }
+    let (n, cost) = (problem.columns().len(), problem.cost());
+    let mut columns = vec![f64::INFINITY; n];
+    // Side by side are columns here, some at a time.
+    let width = if cost.len() < SMALL { n } else { n.div_ceil(STRIPS) };
+    columns.par_chunks_mut(width).enumerate().for_each(|(k, columns)| {
+        for (cost, f) in cost.chunks(n).zip(&rows) {
+            double::lower(&cost[k * width..][..columns.len()], *f, columns);
+        }
+    });
     let value = double::inner(problem.rows(), &rows) + double::inner(problem.columns(), &columns);
     ([rows, columns], value)
 }

@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 
 use super::Exact;
 use super::fault::TransportFault;
-use super::outcome::{Marginals, Transport};
+use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
 use crate::Result;
 
@@ -44,23 +44,23 @@ impl Partial {
         let columns = with(problem.columns(), left - moved);
         let whole = Problem::new(cost.view(), rows, columns)?;
         let solved = Exact { iterations: self.iterations }.solve(&whole)?;
-        let plan = solved.plan.slice(s![..m, ..n]).iter().copied().collect();
+        let plan: Vec<f64> = solved.plan.slice(s![..m, ..n]).iter().copied().collect();
         let [mut f, mut g] = solved.duals;
         f.truncate(m);
         g.truncate(n);
-        let found = Transport::of(problem, plan, solved.status, solved.iterations);
+        let sums = Sums::of(problem, &plan);
+        let error = error(problem, &sums, moved);
+        let found = Transport::of(problem, plan, &sums, solved.status, solved.iterations);
         let gap = solved.duality_gap.unwrap_or(f64::NAN);
-        Ok(Transport { marginal_error: error(problem, &found, moved), ..found.with([f, g], gap) })
+        Ok(Transport { marginal_error: error, ..found.with([f, g], gap) })
     }
 }
 
 /// What is beyond a marginal, or short of what is to be transported or beyond that.
-fn error(problem: &Problem<'_>, found: &Transport, moved: f64) -> f64 {
-    let plan = found.plan.as_slice().expect("contiguous");
-    let marginals = Marginals::of(plan, problem.columns().len());
+fn error(problem: &Problem<'_>, found: &Sums, moved: f64) -> f64 {
     let beyond = |sums: &[f64], masses: &[f64]| {
         sums.iter().zip(masses).fold(0.0, |off, (x, a)| if x > a { off + (x - a) } else { off })
     };
-    let off = beyond(&marginals.rows, problem.rows()) + beyond(&marginals.columns, problem.columns());
-    off + (sum(&marginals.rows) - moved).abs()
+    let off = beyond(&found.rows, problem.rows()) + beyond(&found.columns, problem.columns());
+    off + (sum(&found.rows) - moved).abs()
 }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
 
 use super::fault::{Side, TransportFault};
+use super::outcome::SMALL;
 use crate::Result;
 
 /// The largest cost: sums of two are finite.
@@ -20,6 +22,7 @@ pub const IMBALANCE: f64 = 1e-6;
 #[derive(Clone, Debug)]
 pub struct Problem<'a> {
     cost: Cow<'a, [f64]>,
+    largest: f64,
     rows: Vec<f64>,
     columns: Vec<f64>,
 }
@@ -41,10 +44,8 @@ impl<'a> Problem<'a> {
             Some(costs) => Cow::Borrowed(costs),
             None => Cow::Owned(cost.iter().copied().collect()),
         };
-        if let Some(i) = cost.iter().position(|c| !(0.0..=LARGEST).contains(c)) {
-            return Err(TransportFault::Cost { row: i / n, column: i % n, value: cost[i] }.into());
-        }
-        Ok(Self { cost, rows, columns })
+        let largest = largest(&cost).map_err(|i| TransportFault::Cost { row: i / n, column: i % n, value: cost[i] })?;
+        Ok(Self { cost, largest, rows, columns })
     }
 
     /// A problem in which every row has the mass 1/m and every column 1/n.
@@ -74,10 +75,10 @@ impl<'a> Problem<'a> {
         &self.columns
     }
 
-    /// The largest cost.
+    /// The largest cost, of the problem that was given.
     #[must_use]
     pub fn largest(&self) -> f64 {
-        self.cost.iter().fold(0.0, |largest, c| if *c > largest { *c } else { largest })
+        self.largest
     }
 
     /// The same problem with column masses that sum to what the row masses sum to.
@@ -108,11 +109,31 @@ impl<'a> Problem<'a> {
         let masses = |places: &[usize], masses: &[f64]| places.iter().map(|i| masses[*i]).collect();
         let problem = Problem {
             cost: Cow::Owned(cost),
+            largest: self.largest,
             rows: masses(&rows, &self.rows),
             columns: masses(&columns, &self.columns),
         };
         Some((problem, rows, columns))
     }
+}
+
+/// The largest cost, or the place of the first that is none.
+fn largest(cost: &[f64]) -> Result<f64, usize> {
+    let part = |part: &[f64]| {
+        // NaN is below nothing and above nothing.
+        let (mut largest, mut good) = (0.0, true);
+        for c in part {
+            good &= (0.0..=LARGEST).contains(c);
+            largest = if *c > largest { *c } else { largest };
+        }
+        good.then_some(largest)
+    };
+    let whole = if cost.len() < SMALL {
+        part(cost)
+    } else {
+        cost.par_chunks(SMALL).map(part).reduce(|| Some(0.0), |x, y| Some(x?.max(y?)))
+    };
+    whole.ok_or_else(|| cost.iter().position(|c| !(0.0..=LARGEST).contains(c)).unwrap_or(0))
 }
 
 /// Refuses masses that are no measure on `count` points.

@@ -11,7 +11,7 @@
 use rayon::prelude::*;
 
 use super::fault::TransportFault;
-use super::outcome::{SMALL, Transport, feasible};
+use super::outcome::{SMALL, Transport, feasible, strip_height};
 use super::problem::Problem;
 use crate::Result;
 use crate::kernel::double;
@@ -21,9 +21,6 @@ const FAR: f64 = 1e30;
 
 /// Costs of a block of rows that is read twice in a row, the second time from a near cache.
 const BLOCK: usize = 1 << 15;
-
-/// Strips of rows at most: each sums its columns by itself.
-const STRIPS: usize = 16;
 
 /// The least ε relative to the largest cost: there a unit in a cost's last place already moves an entry of the plan by 10⁻⁶.
 const LEAST: f64 = 2.220_446_049_250_313e-10;
@@ -128,7 +125,8 @@ impl<'a> Scaling<'a> {
     /// The first state: the largest potentials with f + g ≤ C, row by row and then column by column. `gives` of rows and of columns are ρ/(ρ + ε), or 1.
     pub(super) fn new(problem: &'a Problem<'a>, epsilon: f64, gives: [f64; 2]) -> Self {
         let zeros = vec![0.0; problem.columns().len()];
-        let rows = problem.cost().chunks(zeros.len()).map(|cost| double::least_difference(cost, &zeros)).collect();
+        let least = |cost: &[f64]| double::least_difference(cost, &zeros);
+        let rows = problem.cost().par_chunks(zeros.len()).with_min_len(SMALL / zeros.len() + 1).map(least).collect();
         let (potentials, _) = feasible(problem, rows);
         Self::from(problem, epsilon, gives, potentials)
     }
@@ -141,8 +139,7 @@ impl<'a> Scaling<'a> {
         [rows, columns]: [Vec<f64>; 2],
     ) -> Self {
         let (m, n) = (problem.rows().len(), problem.columns().len());
-        let strips = (m * n).div_ceil(SMALL).clamp(1, STRIPS).min(m);
-        let height = m.div_ceil(strips);
+        let height = strip_height(m, n);
         let strip = |_| Strip { sums: vec![0.0; height], columns: vec![0.0; n], moved: 0.0 };
         let mut scaling = Self {
             problem,
@@ -282,18 +279,30 @@ impl<'a> Scaling<'a> {
         [self.rows.duals(self.epsilon), self.columns.duals(self.epsilon)]
     }
 
-    /// The plan.
+    /// The plan. The kernel's place is taken by it.
+    pub(super) fn into_plan(mut self) -> Vec<f64> {
+        let mut plan = std::mem::take(&mut self.kernel);
+        self.make_plan(&mut plan);
+        plan
+    }
+
+    /// The plan, of a state that goes on.
     pub(super) fn plan(&self) -> Vec<f64> {
+        let mut plan = self.kernel.clone();
+        self.make_plan(&mut plan);
+        plan
+    }
+
+    /// Multiplies K by the factors and masses.
+    fn make_plan(&self, plan: &mut [f64]) {
         let (left, right) = (self.rows.weighted_factors(), self.columns.weighted_factors());
         let n = right.len();
-        let mut plan = self.kernel.clone();
         let row = |(row, left): (&mut [f64], &f64)| double::scale(row, *left, &right);
         if plan.len() < SMALL {
             plan.chunks_mut(n).zip(&left).for_each(row);
         } else {
             plan.par_chunks_mut(n).zip(&left).for_each(row);
         }
-        plan
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sinkhorn's algorithm: the entropic problem min ⟨T, C⟩ + ε KL(T | a ⊗ b) over plans with the marginals a and b (Cuturi, NIPS 2013).
 
 use super::Status;
-use super::outcome::{Marginals, Transport};
+use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
 use super::scaling::{Scaling, check_epsilon, on_support, positive};
 use crate::Result;
@@ -66,9 +66,11 @@ impl Sinkhorn {
         if scaling.epsilon > self.epsilon {
             scaling.absorb(self.epsilon);
         }
-        let (plan, duals) = (scaling.plan(), scaling.duals());
-        let gap = gap(problem, &plan, &duals);
-        Transport::of(problem, plan, status, done).with(duals, gap)
+        let duals = scaling.duals();
+        let plan = scaling.into_plan();
+        let sums = Sums::of(problem, &plan);
+        let gap = gap(problem, &sums, &duals);
+        Transport::of(problem, plan, &sums, status, done).with(duals, gap)
     }
 
     /// Where the schedule begins: at the ε asked for, unless it is small.
@@ -80,12 +82,11 @@ impl Sinkhorn {
 
 /// Value of the entropic problem at T less that of its dual. With T = a e^((f + g − C)/ε) b both have ⟨T, C⟩'s and the entropy's terms in common, and what remains is
 /// Σ f (T1 − a) + Σ g (Tᵀ1 − b).
-fn gap(problem: &Problem<'_>, plan: &[f64], [f, g]: &[Vec<f64>; 2]) -> f64 {
-    let marginals = Marginals::of(plan, g.len());
+fn gap(problem: &Problem<'_>, sums: &Sums, [f, g]: &[Vec<f64>; 2]) -> f64 {
     let side = |duals: &[f64], found: &[f64], asked: &[f64]| {
         duals.iter().zip(found.iter().zip(asked)).fold(0.0, |sum, (f, (x, a))| sum + f * (x - a))
     };
-    (side(f, &marginals.rows, problem.rows()) + side(g, &marginals.columns, problem.columns())).abs()
+    (side(f, &sums.rows, problem.rows()) + side(g, &sums.columns, problem.columns())).abs()
 }
 
 /// Whether rows and columns are the same, so that one of them is enough.

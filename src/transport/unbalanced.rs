@@ -2,7 +2,7 @@
 //! "Scaling algorithms for unbalanced optimal transport problems", Math. Comp. 87, 2018).
 
 use super::Status;
-use super::outcome::{Marginals, Transport};
+use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
 use super::scaling::{Scaling, check_epsilon, on_support, positive};
 use crate::Result;
@@ -47,14 +47,15 @@ impl Unbalanced {
                 status = Status::Converged;
             }
         }
-        let (plan, duals) = (scaling.plan(), scaling.duals());
-        let gap = self.gap(problem, &plan, &duals);
-        Transport::of(problem, plan, status, done).with(duals, gap)
+        let duals = scaling.duals();
+        let plan = scaling.into_plan();
+        let sums = Sums::of(problem, &plan);
+        let gap = self.gap(problem, &sums, &duals);
+        Transport::of(problem, plan, &sums, status, done).with(duals, gap)
     }
 
     /// Value of the problem at T less that of its dual, −ρ Σ a (e^(−f/ρ) − 1) − ρ Σ b (e^(−g/ρ) − 1) − ε (ΣT − Σa Σb). Both have ε (Σa Σb − ΣT).
-    fn gap(&self, problem: &Problem<'_>, plan: &[f64], [f, g]: &[Vec<f64>; 2]) -> f64 {
-        let marginals = Marginals::of(plan, g.len());
+    fn gap(&self, problem: &Problem<'_>, sums: &Sums, [f, g]: &[Vec<f64>; 2]) -> f64 {
         let side = |duals: &[f64], found: &[f64], asked: &[f64]| {
             duals.iter().zip(found.iter().zip(asked)).fold(0.0, |sum, (f, (x, a))| {
                 // ε KL(T | a ⊗ b) has the f of every unit of mass; KL(x | a) = x ln(x/a) − x + a.
@@ -63,6 +64,6 @@ impl Unbalanced {
             })
         };
         // ⟨T, C⟩ + ε KL(T | a ⊗ b) is Σ T (f + g) and the terms in common, whatever C is.
-        (side(f, &marginals.rows, problem.rows()) + side(g, &marginals.columns, problem.columns())).abs()
+        (side(f, &sums.rows, problem.rows()) + side(g, &sums.columns, problem.columns())).abs()
     }
 }

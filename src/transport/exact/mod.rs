@@ -9,7 +9,7 @@ mod tree;
 
 use super::Status;
 use super::fault::{Side, TransportFault};
-use super::outcome::{Transport, feasible};
+use super::outcome::{Sums, Transport, feasible};
 use super::problem::Problem;
 use crate::Result;
 use grid::{Costs, Masses};
@@ -55,7 +55,8 @@ impl Exact {
         }
         let mut plan = vec![0.0; m * n];
         tree.flows().for_each(|(row, column, flow)| plan[row * n + column] = masses.mass(flow));
-        let found = Transport::of(problem, plan, status, pivots);
+        let sums = Sums::of(problem, &plan);
+        let found = Transport::of(problem, plan, &sums, status, pivots);
         let rows = (0..m).map(|i| costs.cost(tree.potential(i))).collect();
         let (duals, value) = feasible(problem, rows);
         let gap = found.cost - value;
