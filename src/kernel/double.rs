@@ -109,6 +109,24 @@ compiled_for_each_isa! {
         }
     }
 
+    /// How far the logarithms of `factor` are from `give` times the step that meets a marginal: `sums` become ln(factor) − ((give − 1) · potential · inverse −
+    /// give · ln(sum)).
+    pub fn steps(factor: &[f64], potential: &[f64], inverse: f64, give: f64, sums: &mut [f64]) {
+        for ((sum, u), f) in sums.iter_mut().zip(factor).zip(potential) {
+            *sum = math::log_f64(*u) - ((give - 1.0) * (f * inverse) - give * math::log_f64(*sum));
+        }
+    }
+
+    /// Takes `omega` times such steps: each factor is multiplied by exp(−omega · step), which is kept within e^±600.
+    pub fn relax(factor: &mut [f64], steps: &[f64], omega: f64) {
+        for (u, step) in factor.iter_mut().zip(steps) {
+            let exponent = -omega * step;
+            let exponent = if exponent < -600.0 { -600.0 } else { exponent };
+            let exponent = if exponent > 600.0 { 600.0 } else { exponent };
+            *u *= math::exp_f64(exponent);
+        }
+    }
+
     /// The least of (cost\[j\] − columns\[j\]), or ∞ of nothing. None is NaN.
     pub fn least_difference(cost: &[f64], columns: &[f64]) -> f64 {
         let mut lanes = [f64::INFINITY; LANES];

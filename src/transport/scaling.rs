@@ -32,19 +32,12 @@ pub(super) struct Side {
     factor: Vec<f64>,
     /// Mass times factor.
     weighted: Vec<f64>,
-    /// How much of the step to the exact marginal is taken: 1, or ρ/(ρ + ε) of marginals that give way.
     give: f64,
 }
 
 impl Side {
     fn new(mass: &[f64], potential: Vec<f64>, give: f64) -> Self {
         Self { mass: mass.to_vec(), potential, factor: vec![1.0; mass.len()], weighted: mass.to_vec(), give }
-    }
-
-    /// New factors from sums of K. `sums` becomes mass times factor; returned is Σ mass · |old/new − 1|, which is the marginal error that the
-    /// side had where marginals are held.
-    fn rescale(&mut self, at: std::ops::Range<usize>, sums: &mut [f64], epsilon: f64) -> f64 {
-        rescale(&self.mass[at.clone()], &self.potential[at.clone()], &mut self.factor[at], sums, self.give, epsilon)
     }
 
     /// Puts the factors into the potentials.
@@ -80,38 +73,51 @@ impl Side {
     }
 }
 
-/// As [`Side::rescale`], of a part of a side.
-fn rescale(mass: &[f64], potential: &[f64], factor: &mut [f64], sums: &mut [f64], give: f64, epsilon: f64) -> f64 {
-    let mut moved = 0.0;
-    if give < 1.0 {
-        // The whole potential f + ε ln u is give times what would meet the marginal, f − ε ln(sum).
-        double::ln(sums);
-        for (sum, f) in sums.iter_mut().zip(potential) {
-            *sum = ((give - 1.0) * (f / epsilon) - give * *sum).min(700.0);
+/// How a side's factors follow from sums of K.
+#[derive(Clone, Copy)]
+struct Step {
+    /// How much of the step to the exact marginal is aimed at: 1, or ρ/(ρ + ε) of marginals that give way.
+    give: f64,
+    /// How many times as far as the aim the factors go.
+    omega: f64,
+    inverse_epsilon: f64,
+}
+
+impl Step {
+    /// New factors. `sums` become mass times factor. Returned is how far off the side was: Σ mass · |old/new − 1|, its marginal error where marginals are held, or, by way
+    /// of logarithms, Σ mass · |ln(old/new)|, which is the same where little is left.
+    fn take(self, mass: &[f64], potential: &[f64], factor: &mut [f64], sums: &mut [f64]) -> f64 {
+        let mut off = 0.0;
+        if self.give < 1.0 || self.omega != 1.0 {
+            double::steps(factor, potential, self.inverse_epsilon, self.give, sums);
+            sums.iter().zip(mass).for_each(|(step, a)| off += a * step.abs());
+            double::relax(factor, sums, self.omega);
+            sums.iter_mut().zip(factor).zip(mass).for_each(|((sum, u), a)| *sum = *u * a);
+        } else {
+            for ((sum, u), a) in sums.iter_mut().zip(factor).zip(mass) {
+                off += a * (*u * *sum - 1.0).abs();
+                *u = 1.0 / *sum;
+                *sum = *u * a;
+            }
         }
-        double::exp(sums);
-    } else {
-        sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+        off
     }
-    for ((sum, u), a) in sums.iter_mut().zip(factor).zip(mass) {
-        moved += a * (*u / *sum - 1.0).abs();
-        *u = *sum;
-        *sum *= a;
-    }
-    moved
 }
 
 /// A part of the rows, whose columns are summed by themselves.
 struct Strip {
     sums: Vec<f64>,
     columns: Vec<f64>,
-    moved: f64,
+    off: f64,
 }
 
 /// The state of a scaling.
 pub(super) struct Scaling<'a> {
-    problem: &'a Problem<'a>,
+    pub(super) problem: &'a Problem<'a>,
     pub(super) epsilon: f64,
+    /// ω of over-relaxed steps, 1 of plain ones.
+    pub(super) omega: f64,
+    mirrored: bool,
     kernel: Vec<f64>,
     rows: Side,
     pub(super) columns: Side,
@@ -140,10 +146,12 @@ impl<'a> Scaling<'a> {
     ) -> Self {
         let (m, n) = (problem.rows().len(), problem.columns().len());
         let height = strip_height(m, n);
-        let strip = |_| Strip { sums: vec![0.0; height], columns: vec![0.0; n], moved: 0.0 };
+        let strip = |_| Strip { sums: vec![0.0; height], columns: vec![0.0; n], off: 0.0 };
         let mut scaling = Self {
             problem,
             epsilon,
+            omega: 1.0,
+            mirrored: false,
             kernel: vec![0.0; m * n],
             rows: Side::new(problem.rows(), rows, gives[0]),
             columns: Side::new(problem.columns(), columns, gives[1]),
@@ -190,43 +198,47 @@ impl<'a> Scaling<'a> {
 
     /// Rescales rows, then columns, and keeps factors from going far. Returned is as of [`Self::pass`].
     pub(super) fn iterate(&mut self) -> f64 {
-        let moved = self.pass();
+        let off = if self.mirrored { self.pass_mirrored() } else { self.pass() };
         if self.rows.is_far() || self.columns.is_far() {
             self.absorb(self.epsilon);
         }
-        moved
+        off
     }
 
-    /// Rescales rows, then columns. Returned is how far the rows' marginal was off before, in the sum of its distances, or, of marginals that give way,
-    /// how much the rows' factors have moved.
+    /// Rescales rows, then columns. Returned is how far the rows were off before ([`Step::take`]); of over-relaxed steps, which leave the columns off as well, how far both
+    /// were.
     pub(super) fn pass(&mut self) -> f64 {
-        let moved = self.rescale_rows();
-        let mut sums = std::mem::take(&mut self.columns.weighted);
+        let off = self.rescale_rows();
+        let step = self.step(self.columns.give);
+        let columns = &mut self.columns;
         let (first, rest) = self.strips.split_at(1);
-        sums.copy_from_slice(&first[0].columns);
+        columns.weighted.copy_from_slice(&first[0].columns);
         for strip in rest {
-            sums.iter_mut().zip(&strip.columns).for_each(|(sum, x)| *sum += x);
+            columns.weighted.iter_mut().zip(&strip.columns).for_each(|(sum, x)| *sum += x);
         }
-        self.columns.rescale(0..sums.len(), &mut sums, self.epsilon);
-        self.columns.weighted = sums;
-        moved
+        let columns_off = step.take(&columns.mass, &columns.potential, &mut columns.factor, &mut columns.weighted);
+        if self.omega == 1.0 { off } else { off + columns_off }
+    }
+
+    fn step(&self, give: f64) -> Step {
+        Step { give, omega: self.omega, inverse_epsilon: 1.0 / self.epsilon }
     }
 
     /// Rescales rows and sums the columns that come of it, strip by strip: a strip's rows are read a block at a time, for either purpose.
     fn rescale_rows(&mut self) -> f64 {
-        let (n, height, block, epsilon) = (self.columns.mass.len(), self.height, self.block, self.epsilon);
-        let (right, give, mass, potential) =
-            (&self.columns.weighted, self.rows.give, &self.rows.mass, &self.rows.potential);
+        let (n, height, block) = (self.columns.mass.len(), self.height, self.block);
+        let step = self.step(self.rows.give);
+        let (right, mass, potential) = (&self.columns.weighted, &self.rows.mass, &self.rows.potential);
         let kernel = &self.kernel;
         let work = |(number, (strip, factors)): (usize, (&mut Strip, &mut [f64]))| {
             strip.columns.fill(0.0);
-            strip.moved = 0.0;
+            strip.off = 0.0;
             for (i, factors) in factors.chunks_mut(block).enumerate() {
                 let first = number * height + i * block;
                 let (kernel, rows) = (&kernel[first * n..][..factors.len() * n], first..first + factors.len());
                 let sums = &mut strip.sums[..factors.len()];
                 double::times_right(kernel, right, sums);
-                strip.moved += rescale(&mass[rows.clone()], &potential[rows], factors, sums, give, epsilon);
+                strip.off += step.take(&mass[rows.clone()], &potential[rows], factors, sums);
                 double::add_left_times(sums, kernel, &mut strip.columns);
             }
         };
@@ -236,12 +248,13 @@ impl<'a> Scaling<'a> {
         } else {
             self.strips.par_iter_mut().zip(factors.par_chunks_mut(height)).enumerate().for_each(work);
         }
-        self.strips.iter().fold(0.0, |sum, strip| sum + strip.moved)
+        self.strips.iter().fold(0.0, |sum, strip| sum + strip.off)
     }
 
     /// Of a problem that is its own mirror image: both sides are given the mean of the old factor and the new one, in the logarithm, which converges in a few
-    /// iterations (Knight, Ruiz & Uçar, "A symmetry preserving algorithm for matrix scaling", SIAM J. Matrix Anal. 35, 2014). Returned is as of [`Self::iterate`].
-    pub(super) fn iterate_mirrored(&mut self) -> f64 {
+    /// iterations (Knight, Ruiz & Uçar, "A symmetry preserving algorithm for matrix scaling", SIAM J. Matrix Anal. 35, 2014). Returned is how
+    /// far the rows were off.
+    fn pass_mirrored(&mut self) -> f64 {
         let n = self.columns.mass.len();
         let mut sums = std::mem::take(&mut self.rows.weighted);
         let (kernel, right, rows) = (&self.kernel, &self.columns.weighted, self.block);
@@ -260,23 +273,33 @@ impl<'a> Scaling<'a> {
         self.columns.factor.copy_from_slice(&self.rows.factor);
         self.columns.weighted.copy_from_slice(&sums);
         self.rows.weighted = sums;
-        if self.rows.is_far() {
-            self.absorb(self.epsilon);
-        }
         off
     }
 
-    /// Makes both sides' potentials their mean: those of a problem that is its own mirror image may be the same.
+    /// Of a problem that is its own mirror image: makes both sides' potentials their mean, and keeps them the same.
     pub(super) fn mirror(&mut self) {
         let mean = self.rows.potential.iter().zip(&self.columns.potential).map(|(f, g)| 0.5 * (f + g));
         self.rows.potential = mean.collect();
         self.columns.potential.clone_from(&self.rows.potential);
+        self.mirrored = true;
         self.make_kernel();
     }
 
     /// Potentials with their factors, of rows and of columns.
     pub(super) fn duals(&self) -> [Vec<f64>; 2] {
         [self.rows.duals(self.epsilon), self.columns.duals(self.epsilon)]
+    }
+
+    /// Potentials without their factors, of rows and of columns.
+    pub(super) fn potentials(&self) -> [Vec<f64>; 2] {
+        [self.rows.potential.clone(), self.columns.potential.clone()]
+    }
+
+    /// Sets the potentials of a state without factors; they may be those of no mirror image.
+    pub(super) fn set(&mut self, [rows, columns]: [Vec<f64>; 2]) {
+        (self.rows.potential, self.columns.potential) = (rows, columns);
+        self.mirrored = false;
+        self.make_kernel();
     }
 
     /// The plan. The kernel's place is taken by it.

@@ -1,8 +1,10 @@
 //! Sinkhorn's algorithm: the entropic problem min ⟨T, C⟩ + ε KL(T | a ⊗ b) over plans with the marginals a and b (Cuturi, NIPS 2013).
 
 use super::Status;
+use super::newton;
 use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
+use super::relaxation::converge;
 use super::scaling::{Scaling, check_epsilon, on_support, positive};
 use crate::Result;
 
@@ -11,6 +13,9 @@ const STAGE: usize = 8;
 
 /// How much of its value ε keeps from one stage to the next.
 const SHRINK: f64 = 0.25;
+
+/// Iterations after which Newton's method takes over, where the problem is small enough for it.
+const PATIENCE: usize = 400;
 
 /// Below this share of the largest cost, ε is come to in stages.
 const SMALL_EPSILON: f64 = 1e-2;
@@ -41,30 +46,32 @@ impl Sinkhorn {
 
     fn scale(&self, problem: &Problem<'_>) -> Transport {
         let enough = self.tolerance * sum(problem.rows());
-        let mirrored = is_mirrored(problem);
         let mut scaling = Scaling::new(problem, self.first_epsilon(problem), [1.0, 1.0]);
-        if mirrored {
+        if is_mirrored(problem) {
             scaling.mirror();
         }
         let mut done = 0;
-        let mut since = 0;
-        let mut status = Status::IterationLimit;
-        while done < self.iterations {
-            let off = if mirrored { scaling.iterate_mirrored() } else { scaling.iterate() };
-            (done, since) = (done + 1, since + 1);
-            if scaling.epsilon > self.epsilon {
-                if since == STAGE {
-                    scaling.absorb((scaling.epsilon * SHRINK).max(self.epsilon));
-                    since = 0;
-                }
-            } else if off <= enough {
-                status = Status::Converged;
-                break;
-            }
+        while scaling.epsilon > self.epsilon && done + STAGE < self.iterations {
+            (0..STAGE).for_each(|_| _ = scaling.iterate());
+            done += STAGE;
+            scaling.absorb((scaling.epsilon * SHRINK).max(self.epsilon));
         }
-        // Where iterations end within a schedule, the plan is still that of the ε asked for.
+        // Where iterations end within the schedule, the plan is still one of the ε asked for.
         if scaling.epsilon > self.epsilon {
             scaling.absorb(self.epsilon);
+        }
+        let left = self.iterations - done;
+        let patience = if newton::suits(problem) { left.min(PATIENCE) } else { left };
+        let (more, mut status) = converge(&mut scaling, enough, patience);
+        done += more;
+        while status == Status::IterationLimit && done < self.iterations && newton::step(&mut scaling).is_some() {
+            // A plain step at the end, as everywhere, and it finds what the error was.
+            let (more, now) = converge(&mut scaling, enough, 1);
+            (done, status) = (done + more + 1, now);
+        }
+        if status == Status::IterationLimit && done < self.iterations {
+            let (more, now) = converge(&mut scaling, enough, self.iterations - done);
+            (done, status) = (done + more, now);
         }
         let duals = scaling.duals();
         let plan = scaling.into_plan();

@@ -1,9 +1,9 @@
 //! Unbalanced transport: min ⟨T, C⟩ + ε KL(T | a ⊗ b) + ρ KL(T1 | a) + ρ KL(Tᵀ1 | b), where mass may be left or made at a price (Chizat et al.,
 //! "Scaling algorithms for unbalanced optimal transport problems", Math. Comp. 87, 2018).
 
-use super::Status;
 use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
+use super::relaxation::converge;
 use super::scaling::{Scaling, check_epsilon, on_support, positive};
 use crate::Result;
 use crate::kernel::real;
@@ -39,14 +39,7 @@ impl Unbalanced {
         let give = self.rho / (self.rho + self.epsilon);
         let enough = self.tolerance * sum(problem.rows());
         let mut scaling = Scaling::new(problem, self.epsilon, [give, give]);
-        let mut done = 0;
-        let mut status = Status::IterationLimit;
-        while done < self.iterations && status == Status::IterationLimit {
-            done += 1;
-            if scaling.iterate() <= enough {
-                status = Status::Converged;
-            }
-        }
+        let (done, status) = converge(&mut scaling, enough, self.iterations);
         let duals = scaling.duals();
         let plan = scaling.into_plan();
         let sums = Sums::of(problem, &plan);
