@@ -3,6 +3,7 @@
 //! Exit status: 0 it holds; 1 a number does not hold; 2 it could not be told (usage, or an input missing, corrupt or unreadable).
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod align;
 mod compare;
 mod data;
 mod doctor;
@@ -74,6 +75,7 @@ enum Command {
     Score(score::Args),
     Compare(compare::Args),
     Transport(transport::Args),
+    Align(align::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -233,6 +235,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Score(args) => score::run(args, &context),
         Command::Compare(args) => compare::run(args, &context),
         Command::Transport(args) => transport::run(args, &context),
+        Command::Align(args) => align::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

@@ -58,6 +58,18 @@ impl Solving {
         format!("{:?}", self.solver).to_lowercase()
     }
 
+    /// The solver with its parameters, as keys of numbers name it.
+    pub(crate) fn described(&self) -> String {
+        let described = match self.solver() {
+            Ok(Solver::Sinkhorn(Sinkhorn { epsilon, .. })) => format!("(epsilon={epsilon})"),
+            Ok(Solver::Ipot(Ipot { beta, inner, .. })) => format!("(beta={beta},inner={inner})"),
+            Ok(Solver::Unbalanced(Unbalanced { epsilon, rho, .. })) => format!("(epsilon={epsilon},rho={rho})"),
+            Ok(Solver::Partial(Partial { share, .. })) => format!("(share={share})"),
+            _ => String::new(),
+        };
+        self.name() + &described
+    }
+
     /// The solver with what the options say of it. Options of another are refused.
     pub(crate) fn solver(&self) -> Result<Solver, Failure> {
         let given = [

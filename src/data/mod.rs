@@ -2,6 +2,7 @@
 //! that the program reads and writes.
 
 pub mod atomic;
+pub mod bitext;
 mod builtin;
 pub mod catalogue;
 pub mod digest;

@@ -16,6 +16,7 @@ mod space;
 mod tokens;
 mod unigram;
 mod weights;
+mod words;
 
 pub use batching::{Batching, Order};
 pub use cache::Cache;
@@ -25,5 +26,6 @@ pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;
 pub use tokens::{Tokens, in_tokenizer};
 pub use weights::{TensorInfo, Weights};
+pub use words::Words;
 
 pub(crate) use fault::EncoderFault;

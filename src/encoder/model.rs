@@ -154,7 +154,7 @@ impl Model {
     }
 
     /// A text whose tokens cannot be used.
-    fn refused(&self, (text, what): (usize, String), first: usize) -> EncoderFault {
+    pub(super) fn refused(&self, (text, what): (usize, String), first: usize) -> EncoderFault {
         EncoderFault::Text { file: self.folder.label("tokenizer.json"), text: first + text, what }
     }
 

@@ -4,6 +4,7 @@
 
 mod csv;
 mod grid;
+pub mod heatmap;
 pub mod invariance;
 mod json;
 mod junit;

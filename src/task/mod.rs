@@ -1,5 +1,6 @@
 //! Tasks: data → queries, corpus, judgements → cells.
 
+pub mod align;
 pub mod clir;
 mod key;
 pub mod lareqa;

@@ -14,6 +14,7 @@
 //! | [`Matching::Greedy`] | nothing: the cheapest pair first | none |
 
 pub mod cost;
+pub mod diagnosis;
 mod exact;
 mod fault;
 mod ipot;

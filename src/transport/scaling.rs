@@ -205,10 +205,10 @@ impl<'a> Scaling<'a> {
         off
     }
 
-    /// Rescales rows, then columns. Returned is how far the rows were off before ([`Step::take`]); of over-relaxed steps, which leave the columns off as well, how far both
-    /// were.
+    /// Rescales rows, then columns. Returned is how far the columns were off before ([`Step::take`]): as the rows were not then, no farther are the rows afterwards. Of
+    /// steps that do not meet the marginals, how far both sides were.
     pub(super) fn pass(&mut self) -> f64 {
-        let off = self.rescale_rows();
+        let rows_off = self.rescale_rows();
         let step = self.step(self.columns.give);
         let columns = &mut self.columns;
         let (first, rest) = self.strips.split_at(1);
@@ -217,7 +217,7 @@ impl<'a> Scaling<'a> {
             columns.weighted.iter_mut().zip(&strip.columns).for_each(|(sum, x)| *sum += x);
         }
         let columns_off = step.take(&columns.mass, &columns.potential, &mut columns.factor, &mut columns.weighted);
-        if self.omega == 1.0 { off } else { off + columns_off }
+        if self.omega == 1.0 && step.give == 1.0 { columns_off } else { rows_off + columns_off }
     }
 
     fn step(&self, give: f64) -> Step {

@@ -54,7 +54,7 @@ fn chosen(asked: &[String], all: &[String], data: &str) -> Result<Vec<String>, F
 }
 
 /// Refuses, before the work, a folder where its files cannot be put.
-fn check_output(folder: &Path, files: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+pub(super) fn check_output(folder: &Path, files: impl IntoIterator<Item = String>) -> Result<(), Failure> {
     if folder.exists() && !folder.is_dir() {
         return Err(Failure::Usage(format!("{}: not a folder", folder.display())));
     }
@@ -62,7 +62,7 @@ fn check_output(folder: &Path, files: impl IntoIterator<Item = String>) -> Resul
 }
 
 /// A table with its header, quoted where that is needed.
-fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, Failure> {
+pub(super) fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let rows = rows.iter().map(|row| row.iter().map(String::as_str).collect());
     for row in std::iter::once(header.to_vec()).chain(rows) {
