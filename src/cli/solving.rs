@@ -44,7 +44,7 @@ pub(crate) struct Solving {
     /// How much is transported, as a share of the lighter side (partial). Default: 0.9.
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
     share: Option<f64>,
-    /// When an iterative solver ends: the marginal error relative to the mass (sinkhorn: 1e-9), that and the duality gap (ipot: 1e-6), the change of factors
+    /// When an iterative solver ends: the marginal error relative to the mass (sinkhorn: 1e-9), that and the duality gap (ipot: 1e-4), the change of factors
     /// (unbalanced: 1e-12).
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     tolerance: Option<f64>,

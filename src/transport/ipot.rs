@@ -28,7 +28,7 @@ pub struct Ipot {
 
 impl Default for Ipot {
     fn default() -> Self {
-        Self { beta: 0.5, inner: 1, tolerance: 1e-6, iterations: 10_000 }
+        Self { beta: 0.5, inner: 1, tolerance: 1e-4, iterations: 10_000 }
     }
 }
 
