@@ -1,5 +1,5 @@
-//! Row operations in f64, for optimal transport: exponentials, logarithms, and products of a matrix with vectors from either side, in one order of
-//! operations wherever they run.
+//! Row operations in f64, for optimal transport and for [`super::matrix`]: exponentials, logarithms, sums, and products of a matrix with vectors from either
+//! side, in one order of operations wherever they run.
 //!
 //! Sums along a row use the 32 lanes of [`super::rows`]; sums down a column add rows in ascending order. `exp` and `ln` are the straight-line loops of
 //! [`super::math`], within some two units in the last place; where every digit counts and speed does not, there is [`super::real`].
@@ -25,9 +25,22 @@ fn exponential(x: f64) -> f64 {
     if x < VANISHES { 0.0 } else { value }
 }
 
-/// The sum of products of a row with `right`, in 32 lanes that are folded 16, 8, 4, 2, 1.
+/// Folds 32 lanes 16, 8, 4, 2, 1.
 #[inline(always)]
-fn dot(row: &[f64], right: &[f64]) -> f64 {
+fn fold(mut lanes: [f64; LANES]) -> f64 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of products of a row with `right`, in 32 lanes that are folded.
+#[inline(always)]
+pub(super) fn dot(row: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0f64; LANES];
     let (whole, rest) = row.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
@@ -39,14 +52,7 @@ fn dot(row: &[f64], right: &[f64]) -> f64 {
     for (l, (x, y)) in rest.iter().zip(right_rest).enumerate() {
         lanes[l] += x * y;
     }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] += lanes[l + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    fold(lanes)
 }
 
 compiled_for_each_isa! {
@@ -68,6 +74,36 @@ compiled_for_each_isa! {
     pub fn ln(values: &mut [f64]) {
         for x in values {
             *x = math::log_f64(*x);
+        }
+    }
+
+    /// The sum of a row.
+    pub fn sum(row: &[f64]) -> f64 {
+        let mut lanes = [0.0f64; LANES];
+        let (whole, rest) = row.as_chunks::<LANES>();
+        for x in whole {
+            for l in 0..LANES {
+                lanes[l] += x[l];
+            }
+        }
+        for (l, x) in rest.iter().enumerate() {
+            lanes[l] += x;
+        }
+        fold(lanes)
+    }
+
+    /// Subtracts `factor` times `other` from a row.
+    pub fn subtract(row: &mut [f64], factor: f64, other: &[f64]) {
+        for (x, y) in row.iter_mut().zip(other) {
+            *x -= factor * y;
+        }
+    }
+
+    /// Turns two rows in their plane by the angle whose sine is `s`, and `h` the tangent of its half: what is added to each is small where the angle is, and so is
+    /// its rounding.
+    pub fn rotate(a: &mut [f64], b: &mut [f64], s: f64, h: f64) {
+        for (x, y) in a.iter_mut().zip(b) {
+            (*x, *y) = (*x - s * (*y + h * *x), *y + s * (*x - h * *y));
         }
     }
 
@@ -218,6 +254,7 @@ mod tests {
                 let mut sums = vec![0.0; 7];
                 times_right(&matrix, &right, &mut sums);
                 assert_eq!(sums, across);
+                assert_eq!(sum(&right), slow_dot(&right, &vec![1.0; width]));
                 let mut columns = right.clone();
                 add_left_times(&left, &matrix, &mut columns);
                 assert_eq!(columns, down);

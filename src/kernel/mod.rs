@@ -2,7 +2,7 @@
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
 //! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima; [`real`] exp and logarithms in f64 for statistics,
-//! [`double`] row operations in f64 for optimal transport.
+//! [`double`] row operations in f64, [`matrix`] and [`svd`] products and singular values made of them.
 //! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
 //! measures what the processor could do at most; [`team`] keeps threads awake through short steps.
 
@@ -11,6 +11,7 @@ mod amx;
 pub mod double;
 pub mod isa;
 pub mod math;
+pub mod matrix;
 pub(crate) mod pair;
 pub mod peak;
 pub mod product;
@@ -20,6 +21,7 @@ pub mod reference;
 pub mod rows;
 pub mod select;
 pub mod self_test;
+pub mod svd;
 pub mod team;
 
 /// The version of the contract. Changing any bit of any result bumps it.
