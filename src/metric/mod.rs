@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod fairness;
 mod measure;
 pub mod ranked;
+pub mod representation;
 pub mod significance;
 
 pub use bitext::{Bitext, bitext};
