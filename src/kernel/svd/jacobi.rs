@@ -15,7 +15,7 @@ use crate::kernel::double;
 /// Columns of a block: two blocks of 1,024 rows stay in a core's cache.
 const BLOCK: usize = 16;
 
-/// Sweeps before giving up. Quadratic convergence sets in early: matrices of every kind tested take about ten.
+/// Sweeps before giving up. Quadratic convergence sets in early: matrices of embeddings take about twelve.
 const SWEEPS: usize = 40;
 
 /// The min(m, n) singular values of an [m, n] matrix, largest first.
