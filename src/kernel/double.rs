@@ -63,10 +63,10 @@ compiled_for_each_isa! {
         }
     }
 
-    /// exp((row + columns\[j\] − cost\[j\]) · inverse) for each j, 0 where the exponent is below [`VANISHES`].
+    /// exp((row + columns\[j\] − cost\[j\]) · inverse) for each j, 0 where the exponent is below [`VANISHES`]. Row and column are added first: mirror images have the same bits.
     pub fn gibbs(cost: &[f64], row: f64, columns: &[f64], inverse: f64, out: &mut [f64]) {
         for ((out, c), g) in out.iter_mut().zip(cost).zip(columns) {
-            *out = exponential(((row - c) + g) * inverse);
+            *out = exponential(((row + g) - c) * inverse);
         }
     }
 
@@ -138,10 +138,10 @@ compiled_for_each_isa! {
         }
     }
 
-    /// Multiplies each number of a row by `left` and then by its number of `right`.
+    /// Multiplies each number of a row by the product of `left` and its number of `right`.
     pub fn scale(row: &mut [f64], left: f64, right: &[f64]) {
         for (x, w) in row.iter_mut().zip(right) {
-            *x = (*x * left) * w;
+            *x *= left * w;
         }
     }
 

@@ -5,11 +5,17 @@
 //! that is the Laplacian S = diag(c) − Tᵀ diag(1/r) T of a graph of the columns, and S y = (b − c) − Tᵀ((a − r)/r).
 
 use super::outcome::Sums;
-use super::problem::Problem;
+use super::problem::{Problem, sum};
 use super::scaling::Scaling;
 
 /// The shorter side of the largest problems that it is worth it for.
 const SIZE: usize = 512;
+
+/// The most that a logarithm of the plan changes on either side in a step: far from the solution a step goes as if exponentials were lines.
+const FARTHEST: f64 = 4.0;
+
+/// An error that may be added, relative to the mass: where little passes between groups, the first steps multiply it without the error showing it.
+const NOISE: f64 = 1e-15;
 
 /// Halvings of a step that does not reduce the error before it is given up.
 const HALVINGS: usize = 40;
@@ -25,7 +31,9 @@ pub(super) fn step(scaling: &mut Scaling<'_>) -> Option<f64> {
     let (before, gradients, plan) = look(scaling);
     let directions = direction(scaling, &gradients, &plan)?;
     let start = scaling.potentials();
-    let mut share = 1.0;
+    let longest = directions.iter().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let mut share = if longest > FARTHEST { FARTHEST / longest } else { 1.0 };
+    let noise = NOISE * sum(scaling.problem.rows());
     for _ in 0..HALVINGS {
         let moved = |side: usize| {
             start[side]
@@ -37,7 +45,7 @@ pub(super) fn step(scaling: &mut Scaling<'_>) -> Option<f64> {
         let potentials = [moved(0), moved(1)];
         scaling.set(potentials);
         let (after, ..) = look(scaling);
-        if after <= (1.0 - share / 4.0) * before {
+        if after <= (1.0 - share / 4.0) * before + noise {
             return Some(after);
         }
         share *= 0.5;

@@ -1,7 +1,7 @@
 //! Partial transport: the cheapest way to transport a part of the mass, T1 ≤ a, Tᵀ1 ≤ b, ΣT = s, as a linear programme with a row and a column for
 //! what is left (Chapel, Alaya & Gasso, "Partial optimal transport with applications on positive-unlabeled learning", NeurIPS 2020, proposition 1).
 
-use ndarray::{Array2, s};
+use ndarray::s;
 
 use super::Exact;
 use super::fault::TransportFault;
@@ -34,15 +34,13 @@ impl Partial {
         let (left, right) = (sum(problem.rows()), sum(problem.columns()));
         let moved = self.share * left.min(right);
         // What is left costs nothing, and from nowhere to nowhere costs so much that nothing goes there: more than any path that would save it.
-        let mut cost = Array2::zeros((m + 1, n + 1));
-        for (to, from) in cost.as_slice_mut().expect("contiguous").chunks_mut(n + 1).zip(problem.cost().chunks(n)) {
+        let mut cost = vec![0.0; (m + 1) * (n + 1)];
+        for (to, from) in cost.chunks_mut(n + 1).zip(problem.cost().chunks(n)) {
             to[..n].copy_from_slice(from);
         }
-        cost[[m, n]] = 3.0 * problem.largest() + 1.0;
-        let with = |masses: &[f64], left: f64| masses.iter().copied().chain([left]).collect();
-        let rows = with(problem.rows(), right - moved);
-        let columns = with(problem.columns(), left - moved);
-        let whole = Problem::new(cost.view(), rows, columns)?;
+        cost[(m + 1) * (n + 1) - 1] = 3.0 * problem.largest();
+        let with = |masses: &[f64], left: f64| masses.iter().copied().chain([left.max(0.0)]).collect();
+        let whole = Problem::of(cost, with(problem.rows(), right - moved), with(problem.columns(), left - moved));
         let solved = Exact { iterations: self.iterations }.solve(&whole)?;
         let plan: Vec<f64> = solved.plan.slice(s![..m, ..n]).iter().copied().collect();
         let [mut f, mut g] = solved.duals;

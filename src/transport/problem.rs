@@ -48,6 +48,12 @@ impl<'a> Problem<'a> {
         Ok(Self { cost, largest, rows, columns })
     }
 
+    /// A problem made of another's, which was checked.
+    pub(super) fn of(cost: Vec<f64>, rows: Vec<f64>, columns: Vec<f64>) -> Self {
+        let largest = cost.iter().fold(0.0, |largest, c| if *c > largest { *c } else { largest });
+        Self { cost: Cow::Owned(cost), largest, rows, columns }
+    }
+
     /// A problem in which every row has the mass 1/m and every column 1/n.
     ///
     /// # Errors
@@ -75,7 +81,7 @@ impl<'a> Problem<'a> {
         &self.columns
     }
 
-    /// The largest cost, of the problem that was given.
+    /// The largest cost.
     #[must_use]
     pub fn largest(&self) -> f64 {
         self.largest
@@ -107,12 +113,7 @@ impl<'a> Problem<'a> {
         let n = self.columns.len();
         let cost = rows.iter().flat_map(|i| columns.iter().map(move |j| self.cost[i * n + j])).collect();
         let masses = |places: &[usize], masses: &[f64]| places.iter().map(|i| masses[*i]).collect();
-        let problem = Problem {
-            cost: Cow::Owned(cost),
-            largest: self.largest,
-            rows: masses(&rows, &self.rows),
-            columns: masses(&columns, &self.columns),
-        };
+        let problem = Problem::of(cost, masses(&rows, &self.rows), masses(&columns, &self.columns));
         Some((problem, rows, columns))
     }
 }

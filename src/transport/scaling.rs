@@ -295,11 +295,10 @@ impl<'a> Scaling<'a> {
         [self.rows.potential.clone(), self.columns.potential.clone()]
     }
 
-    /// Sets the potentials of a state without factors; they may be those of no mirror image.
+    /// Sets the potentials of a state without factors; of a mirror image to their mean.
     pub(super) fn set(&mut self, [rows, columns]: [Vec<f64>; 2]) {
         (self.rows.potential, self.columns.potential) = (rows, columns);
-        self.mirrored = false;
-        self.make_kernel();
+        if self.mirrored { self.mirror() } else { self.make_kernel() }
     }
 
     /// The plan. The kernel's place is taken by it.
