@@ -128,10 +128,10 @@ pub fn write(path: &Path, array: &ArrayD<f64>, name: &str, metadata: &[(&str, St
     }
 }
 
-/// Refuses a file that [`write`] could not write an array of so many axes to.
+/// Refuses a file that [`write()`] could not write an array of so many axes to.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn check(path: &Path, axes: usize) -> Result<()> {
     writable(path, axes)?;
     atomic::check(path)

@@ -28,7 +28,7 @@ pub struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// A problem with the masses `rows` [m] and `columns` [n].
+    /// A problem with the masses `rows`, m numbers, and `columns`, n numbers.
     ///
     /// # Errors
     /// A side without rows or columns; a cost or mass that is negative or not finite, named by place; as many masses as there are not costs; a side whose masses

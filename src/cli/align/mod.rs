@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use snellen::data::bitext::{self, Pair};
 use snellen::data::links::{self, Links, Reading};
-use snellen::encoder::Model;
+use snellen::encoder::{How, Model, Recipe};
+use snellen::metric::representation::{self, Representation};
 use snellen::task::align::{Aligner, Masses};
 use snellen::transport::cost::Distance;
 
@@ -70,6 +71,10 @@ pub(crate) struct Args {
     /// Also a picture ID.svg there of these pairs, or of `all`.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',', requires = "output")]
     heat_maps: Vec<String>,
+    /// Also say how alike the sentences' embeddings of both sides are, and how well each uses its space: CKA, Procrustes, isotropy, effective rank, hubness, margin,
+    /// gap. Needs more than 10 pairs.
+    #[arg(long)]
+    representation: bool,
     /// table or json.
     #[arg(long, default_value = "table")]
     format: Machine,
@@ -128,6 +133,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let mut results = Results::default();
     aligner.each(&pairs, |aligned| results.take(args, &aligned, gold.as_ref()))?;
     bar.finish_and_clear();
+    if args.representation {
+        results.representation = Some(representation(args, context, &aligner, &pairs)?);
+    }
     results.finish(args, [&teacher, student], &recipes)?;
     if results.empty > 0 {
         context.note(&format!("pairs of which a side has no words: {}, and do not count", results.empty));
@@ -139,6 +147,23 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     // Giving back a tokeniser's small pieces of memory takes a third of a second.
     std::mem::forget((teacher, other));
     Ok(if unreached == 0 { Ending::Holds } else { Ending::Fails })
+}
+
+/// Of the embeddings of sentences and translations, pooled as the models' recipes say.
+fn representation(
+    args: &Args,
+    context: &Context,
+    aligner: &Aligner<'_>,
+    pairs: &[Pair],
+) -> Result<Representation, Failure> {
+    let cache = context.embeddings(args.encoding.no_cache);
+    let embed = |model: &Model, recipe: &Recipe, text: fn(&Pair) -> &str| {
+        let texts: Vec<&str> = pairs.iter().map(text).collect();
+        cache.embed(model, &How { recipe, batching: aligner.batching, first: 0, done: &|_| {} }, &texts)
+    };
+    let sentences = embed(aligner.teacher, aligner.recipes[0], |pair| &pair.source)?;
+    let translations = embed(aligner.student, aligner.recipes[1], |pair| &pair.target)?;
+    Ok(representation::representation(sentences.view(), translations.view(), &representation::Options::default())?)
 }
 
 /// Gold links by pair. Files that people use have a wrong link here and there; many mean that words are counted from another number.

@@ -12,6 +12,7 @@ use snellen::data::tensors::{self, Tensor};
 use snellen::encoder::{Model, Recipe};
 use snellen::kernel::ARITH;
 use snellen::metric::alignment::Counts;
+use snellen::metric::representation::Representation;
 use snellen::report::heatmap::{self, HeatMap};
 use snellen::task::align::{Aligned, Found, Lexicon};
 
@@ -26,6 +27,8 @@ pub(super) struct Results {
     pub(super) empty: usize,
     /// Pairs on which the solver did not reach what it was after.
     pub(super) unreached: usize,
+    /// How alike both sides' embeddings are, if that was asked for.
+    pub(super) representation: Option<Representation>,
     pairs: usize,
     /// Sums, and how many pairs have it.
     sums: BTreeMap<&'static str, (f64, usize)>,
@@ -187,6 +190,9 @@ impl Results {
             let rates: Map<String, Value> =
                 rates(&self.counts).into_iter().map(|(name, rate)| (name.to_owned(), json!(rate))).collect();
             summary["gold"] = rates.into();
+        }
+        if let Some(representation) = &self.representation {
+            summary["representation"] = json!(representation);
         }
         summary["digest"] = self.digest.hex().into();
         summary
