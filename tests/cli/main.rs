@@ -9,5 +9,6 @@ mod snapshots;
 mod task;
 mod test;
 mod tokenizer;
+mod transport;
 mod verify;
 mod weights;

@@ -109,6 +109,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if pairs.is_empty() {
         return Err(Failure::Usage(format!("{}: no pairs", args.bitext[0].display())));
     }
+    let neighbours = representation::Options::default().neighbours;
+    if args.representation && pairs.len() <= neighbours {
+        let what = format!("--representation needs more than {neighbours} pairs, and there are {}", pairs.len());
+        return Err(Failure::Usage(what));
+    }
     check_folder(args, &pairs)?;
     let teacher = context.model(&args.teacher)?;
     let other = args.student.as_ref().map(|name| context.model(name)).transpose()?;

@@ -96,7 +96,7 @@ impl Results {
         match &aligned.found {
             Some(found) => {
                 for (name, value) in MEASURES.into_iter().zip(measures(found)) {
-                    row.push(value.map_or_else(String::new, |value| value.to_string()));
+                    row.push(value.map_or_else(String::new, number));
                     if let Some(value) = value {
                         let (sum, count) = self.sums.entry(name).or_default();
                         (*sum, *count) = (*sum + value, *count + 1);
@@ -120,7 +120,7 @@ impl Results {
                 let mut counts = Counts::default();
                 counts.add(&links, gold);
                 self.counts.add(&links, gold);
-                row.extend(rates(&counts).map(|(_, rate)| rate.to_string()));
+                row.extend(rates(&counts).map(|(_, rate)| number(rate)));
             }
             None => row.extend(["", "", ""].map(str::to_owned)),
         }
@@ -220,14 +220,20 @@ impl Results {
     }
 }
 
+/// A number with all its digits, and with an exponent where that is shorter.
+fn number(value: f64) -> String {
+    let (plain, short) = (format!("{value}"), format!("{value:e}"));
+    if plain.len() <= short.len() + 2 { plain } else { short }
+}
+
 /// A line a value, those of an object under its name.
 fn table(out: &mut dyn std::io::Write, name: &str, value: &Value) -> Result<(), Failure> {
     match value {
         Value::Object(values) => {
             values.iter().try_for_each(|(inner, value)| table(out, &format!("{name}.{inner}"), value))
         }
-        Value::String(text) => Ok(writeln!(out, "{name:<24}{text}")?),
-        _ => Ok(writeln!(out, "{name:<24}{value}")?),
+        Value::String(text) => Ok(writeln!(out, "{name:<40}{text}")?),
+        _ => Ok(writeln!(out, "{name:<40}{value}")?),
     }
 }
 
