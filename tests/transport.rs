@@ -35,7 +35,6 @@ fn exact(problem: &Problem<'_>) -> Transport {
 
 /// The proof of optimality, computed from what is returned and nothing else: no reduced cost below 0, none above 0 where mass flows, marginals met. Tolerances are some roundings of sums of two duals, and of masses.
 fn assert_certified(found: &Transport, problem: &Problem<'_>) {
-    assert_eq!(found.status, Status::Optimal);
     let n = found.plan.ncols();
     let [f, g] = &found.duals;
     let largest = problem.cost().iter().chain(f).chain(g).fold(0.0f64, |most, x| most.max(x.abs()));
@@ -73,8 +72,30 @@ fn every_exact_plan_is_proved() {
             }
             Problem::new(cost.view(), rows, masses(n, &mut stream)).unwrap()
         };
-        assert_certified(&exact(&problem), &problem);
+        let found = exact(&problem);
+        assert_certified(&found, &problem);
+        // Of sixty orders of magnitude the lowest may be beneath the grid, and then it is said.
+        assert!(found.status == Status::Optimal || k % 5 == 3 && found.status == Status::Imprecise, "{k}");
     }
+}
+
+/// Costs that forbid pairs: the plan is the best that avoids them, or is not called so.
+#[test]
+fn what_the_grid_does_not_hold_is_not_called_optimal() {
+    let mut stream = Stream::new(6, "forbidden", "");
+    let costs = random(6, 6, &mut stream);
+    for (forbidden, status) in [(1e6, Status::Optimal), (1e9, Status::Optimal), (1e40, Status::Imprecise)] {
+        let cost = Array2::from_shape_fn((6, 6), |(i, j)| if (i + j) % 3 == 0 { forbidden } else { costs[[i, j]] });
+        let problem = Problem::uniform(cost.view()).unwrap();
+        let (found, best) = (exact(&problem), Solver::Matching(Matching::Hungarian).solve(&problem).unwrap());
+        assert_eq!((found.status, found.status.reached()), (status, status == Status::Optimal), "{forbidden:e}");
+        assert!(status != Status::Optimal || (found.cost - best.cost).abs() < 1e-15, "{} {}", found.cost, best.cost);
+    }
+    // Nothing to pay, and a part of it.
+    let nothing = Array2::zeros((3, 4));
+    let part = Solver::Partial(Partial { share: 0.3, ..Partial::default() });
+    let found = part.solve(&Problem::uniform(nothing.view()).unwrap()).unwrap();
+    assert!((found.mass() - 0.3).abs() < 1e-15 && found.marginal_error < 1e-15);
 }
 
 #[test]
@@ -141,6 +162,14 @@ fn masses_in_groups_do_not_keep_it_from_converging() {
     let found = Solver::Sinkhorn(Sinkhorn { epsilon: 0.02, ..Sinkhorn::default() }).solve(&problem).unwrap();
     assert!(found.status == Status::Converged && found.iterations < 1000, "{} {}", found.status, found.iterations);
     assert!(found.marginal_error < 1e-9, "{}", found.marginal_error);
+    // And at an ε at which nothing of the way between is left without stages.
+    let cost = Array2::from_shape_fn((60, 60), |(i, j)| {
+        if (i < 30) == (j < 30) { ((i * 7 + j * 13) % 17) as f64 / 170.0 } else { 1.0 }
+    });
+    let rows = (0..60).map(|i| if i < 30 { 1.001 / 60.0 } else { 0.999 / 60.0 }).collect();
+    let far = Problem::new(cost.view(), rows, vec![1.0 / 60.0; 60]).unwrap();
+    let found = Solver::Sinkhorn(Sinkhorn { epsilon: 0.002, ..Sinkhorn::default() }).solve(&far).unwrap();
+    assert!(found.status == Status::Converged, "{} {}", found.iterations, found.marginal_error);
     let short = Sinkhorn { epsilon: 0.02, iterations: 5, ..Sinkhorn::default() };
     let short = Solver::Sinkhorn(short).solve(&problem).unwrap();
     assert!(short.status == Status::IterationLimit && !short.status.reached() && short.iterations == 5);
@@ -188,7 +217,12 @@ fn no_problem_makes_nonsense() {
         }
         let problem = Problem::new(cost.view(), rows, columns).unwrap();
         for solver in solvers(problem.largest()) {
-            let Ok(found) = solver.solve(&problem) else { panic!("{k} {solver:?}") };
+            let found = match solver.solve(&problem) {
+                Ok(found) => found,
+                // A β that small is none.
+                Err(_) if problem.largest() < 1e-290 && matches!(solver, Solver::Ipot(_)) => continue,
+                Err(e) => panic!("{k} {solver:?} {e}"),
+            };
             let numbers = [found.cost, found.marginal_error, found.duality_gap.unwrap_or(0.0)];
             assert!(numbers.iter().chain(&found.plan).all(|x| x.is_finite()), "{k} {solver:?} {numbers:?}");
             assert!(found.plan.iter().all(|x| *x >= 0.0), "{k} {solver:?}");
@@ -256,7 +290,7 @@ fn what_is_no_problem_is_refused() {
         (Solver::Sinkhorn(Sinkhorn { epsilon: 1e-12, ..Sinkhorn::default() }), "ε = 1e-12 is too small"),
         (Solver::Sinkhorn(Sinkhorn { tolerance: -1.0, ..Sinkhorn::default() }), "tolerance is -1"),
         (Solver::Unbalanced(Unbalanced { rho: 0.0, ..Unbalanced::default() }), "rho is 0"),
-        (Solver::Ipot(Ipot { beta: 1e-9, ..Ipot::default() }), "beta is 0.000000001; expected at least a 200th"),
+        (Solver::Ipot(Ipot { beta: 1e-9, ..Ipot::default() }), "beta is 0.000000001; expected from a 200th"),
         (Solver::Partial(Partial { share: 1.5, ..Partial::default() }), "share is 1.5"),
     ] {
         let error = solver.solve(&even).unwrap_err().to_string();

@@ -58,6 +58,11 @@ impl Solving {
         format!("{:?}", self.solver).to_lowercase()
     }
 
+    /// Whether it looks at no masses.
+    pub(crate) fn is_matching(&self) -> bool {
+        matches!(self.solver, Name::Greedy | Name::Hungarian)
+    }
+
     /// The solver with its parameters, as keys of numbers name it.
     pub(crate) fn described(&self) -> String {
         let described = match self.solver() {

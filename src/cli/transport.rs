@@ -42,6 +42,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let solver = args.solving.solver()?;
+    if args.solving.is_matching() && (args.rows.is_some() || args.columns.is_some()) {
+        let what = format!("--solver {} pairs rows with columns: it has no use for masses", args.solving.name());
+        return Err(Failure::Usage(what));
+    }
     let costs = matrix::read(&args.cost, args.tensor.as_deref())?;
     let (axes, shape) = (costs.ndim(), costs.shape().to_vec());
     if let Some(output) = &args.output {
@@ -80,10 +84,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     print(args, &solved, axes)?;
     let failed = solved.iter().filter(|one| !one.status.reached()).count();
     if failed > 0 {
-        context.note(&format!(
-            "{failed} of {} problems ended at the limit of iterations: no plan to rely on",
-            solved.len()
-        ));
+        context.note(&format!("{failed} of {} problems were not solved: no plan to rely on", solved.len()));
     }
     Ok(if failed == 0 { Ending::Holds } else { Ending::Fails })
 }

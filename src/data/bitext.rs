@@ -42,6 +42,7 @@ fn lines(file: &Path) -> Result<Vec<String>> {
     let refuse =
         |e: std::str::Utf8Error| FileFault::content(file.display(), format!("not UTF-8 at byte {}", e.valid_up_to()));
     let text = std::str::from_utf8(&bytes).map_err(refuse)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(text.lines().map(str::to_owned).collect())
 }
 

@@ -61,8 +61,8 @@ pub fn pharaoh(path: &Path, reading: Reading) -> Result<Vec<Links>> {
         let links = line.split_once('\t').map_or(line, |(_, links)| links);
         let mut found = Links::default();
         for token in links.split_ascii_whitespace() {
-            let at =
-                token.find(|c: char| !c.is_ascii_digit()).filter(|at| matches!(&token[*at..=*at], "-" | "p" | "?"));
+            let at = token.find(|c: char| !c.is_ascii_digit());
+            let at = at.filter(|at| matches!(token.as_bytes()[*at], b'-' | b'p' | b'?'));
             let at = at
                 .ok_or_else(|| FileFault::line(path.display(), i + 1, format!("{token:?} is not a link i-j or ipj")))?;
             let link = reading.link(&token[..at], &token[at + 1..]);
@@ -100,9 +100,9 @@ pub fn naacl(path: &Path, reading: Reading) -> Result<BTreeMap<usize, Links>> {
 fn text(path: &Path) -> Result<String> {
     let bytes = folder::map_unpacked(path)?;
     let text = std::str::from_utf8(&bytes);
-    Ok(text
-        .map_err(|e| FileFault::content(path.display(), format!("not UTF-8 at byte {}", e.valid_up_to())))?
-        .to_owned())
+    let text =
+        text.map_err(|e| FileFault::content(path.display(), format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())
 }
 
 #[cfg(test)]
@@ -146,6 +146,8 @@ mod tests {
             ("1-1\n1x2\n", "line 2: \"1x2\" is not a link i-j or ipj"),
             ("1-1 0-1\n", "line 1: word 0, but words count from 1"),
             ("1-\n", "line 1: \"\" is not a word's number"),
+            ("é-1\n", "line 1: \"é-1\" is not a link i-j or ipj"),
+            ("1–1\n", "line 1: \"1–1\" is not a link i-j or ipj"),
             ("1-é\n", "line 1: \"é\" is not a word's number"),
         ] {
             let (_folder, path) = file(content);

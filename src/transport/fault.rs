@@ -32,6 +32,8 @@ pub(crate) enum TransportFault {
         "row masses sum to {rows}, column masses to {columns}: only rounding is compensated; scale one side, or let mass be left (unbalanced, partial)"
     )]
     Imbalance { rows: f64, columns: f64 },
+    #[error("costs, masses and parameters are so far apart that f64 cannot hold the plan")]
+    Range,
     #[error("{name} is {value}; {expected}")]
     Parameter { name: &'static str, value: f64, expected: &'static str },
     #[error(

@@ -35,12 +35,16 @@ impl Default for Ipot {
 /// The least β relative to the largest cost: e⁻²⁰⁰ is still far from the smallest f64.
 const LEAST: f64 = 1.0 / 200.0;
 
+/// The largest: beyond it, steps are so short that their rounding hides them.
+const MOST: f64 = 1e6;
+
 impl Ipot {
     pub(super) fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
         positive("tolerance", self.tolerance)?;
         positive("beta", self.beta)?;
-        if self.beta < LEAST * problem.largest() {
-            let expected = "expected at least a 200th of the largest cost";
+        let largest = problem.largest();
+        if largest > 0.0 && !(LEAST..=MOST).contains(&(self.beta / largest)) {
+            let expected = "expected from a 200th of the largest cost to a million times that";
             return Err(TransportFault::Parameter { name: "beta", value: self.beta, expected }.into());
         }
         on_support(&*problem.balanced()?, |problem| Ok(self.step(problem)))
@@ -60,7 +64,7 @@ impl Ipot {
             (0..self.inner.max(1)).for_each(|_| _ = scaling.pass());
             if step % LOOK == 0 || step == self.iterations {
                 found = Self::look(problem, &scaling, step);
-                if found.marginal_error <= enough && found.duality_gap.is_some_and(|gap| gap <= worth) {
+                if found.marginal_error <= enough && found.duality_gap.is_some_and(|gap| gap.abs() <= worth) {
                     found.status = Status::Converged;
                     break;
                 }

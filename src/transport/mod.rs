@@ -40,6 +40,7 @@ pub use unbalanced::Unbalanced;
 use rayon::prelude::*;
 
 use crate::Result;
+use fault::TransportFault;
 
 /// How a problem is solved.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,15 +63,20 @@ impl Solver {
     /// Solves a problem.
     ///
     /// # Errors
-    /// Masses whose sums differ, of solvers that need equal ones; a parameter that makes no sense.
+    /// Masses whose sums differ, of solvers that need equal ones; a parameter that makes no sense; numbers that leave the range of f64 on the way.
     pub fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
-        match self {
+        let found = match self {
             Self::Sinkhorn(solver) => solver.solve(problem),
             Self::Ipot(solver) => solver.solve(problem),
             Self::Exact(solver) => solver.solve(problem),
             Self::Unbalanced(solver) => solver.solve(problem),
             Self::Partial(solver) => solver.solve(problem),
             Self::Matching(solver) => Ok(solver.solve(problem)),
+        }?;
+        if [found.cost, found.marginal_error, found.duality_gap.unwrap_or(0.0)].iter().all(|x| x.is_finite()) {
+            Ok(found)
+        } else {
+            Err(TransportFault::Range.into())
         }
     }
 

@@ -132,10 +132,11 @@ mod tests {
 
     #[test]
     fn a_graph_with_a_weak_edge_is_solved_to_its_last_digits() {
-        // A path 0 – 1 – 2 with weights 1 and 1e-18, and a unit sent from 2 to 0: x1 = 1, x2 = 1 + 1e18.
-        let mut weights = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1e-18, 0.0];
+        // A path 0 – 1 – 2 with weights 1 and 2⁻⁶⁰, and a unit sent from 2 to 0: x1 = 1, x2 = 1 + 2⁶⁰.
+        let weak = 1.0 / (1u64 << 60) as f64;
+        let mut weights = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, weak, 0.0];
         let mut right = [-1.0, 0.0, 1.0];
         laplacian(&mut weights, &mut right, 3);
-        assert_eq!(right, [0.0, 1.0, 1.0 + 1e18]);
+        assert_eq!(right, [0.0, 1.0, 1.0 + 1.0 / weak]);
     }
 }

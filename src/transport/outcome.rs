@@ -19,6 +19,8 @@ pub enum Status {
     Converged,
     /// A matching that claims nothing.
     Greedy,
+    /// Of costs so far apart that the solver's grid does not hold the small ones: not proved to be optimal.
+    Imprecise,
     /// Stopped after as many iterations as were allowed: the plan is what was reached, and passes for nothing.
     IterationLimit,
 }
@@ -27,7 +29,7 @@ impl Status {
     /// Whether the solver reached what it was after.
     #[must_use]
     pub fn reached(self) -> bool {
-        self != Self::IterationLimit
+        !matches!(self, Self::IterationLimit | Self::Imprecise)
     }
 }
 
@@ -37,6 +39,7 @@ impl std::fmt::Display for Status {
             Self::Optimal => "optimal",
             Self::Converged => "converged",
             Self::Greedy => "greedy",
+            Self::Imprecise => "imprecise",
             Self::IterationLimit => "iteration-limit",
         })
     }

@@ -12,7 +12,7 @@ use crate::Result;
 /// Transports a part of the mass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partial {
-    /// How much is transported, as a share of the lighter side's mass: above 0, at most 1.
+    /// How much is transported, as a share of the lighter side's mass: from 1e-6 to 1.
     pub share: f64,
     /// Pivots at most.
     pub iterations: usize,
@@ -24,10 +24,13 @@ impl Default for Partial {
     }
 }
 
+/// Below so small a share, what is left of the masses is known to too few digits.
+const LEAST: f64 = 1e-6;
+
 impl Partial {
     pub(super) fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
-        if !(self.share > 0.0 && self.share <= 1.0) {
-            let expected = "expected a number above 0, at most 1";
+        if !(LEAST..=1.0).contains(&self.share) {
+            let expected = "expected a number from 1e-6 to 1";
             return Err(TransportFault::Parameter { name: "share", value: self.share, expected }.into());
         }
         let (m, n) = (problem.rows().len(), problem.columns().len());
@@ -38,7 +41,7 @@ impl Partial {
         for (to, from) in cost.chunks_mut(n + 1).zip(problem.cost().chunks(n)) {
             to[..n].copy_from_slice(from);
         }
-        cost[(m + 1) * (n + 1) - 1] = 3.0 * problem.largest();
+        cost[(m + 1) * (n + 1) - 1] = if problem.largest() > 0.0 { 3.0 * problem.largest() } else { 1.0 };
         let with = |masses: &[f64], left: f64| masses.iter().copied().chain([left.max(0.0)]).collect();
         let whole = Problem::of(cost, with(problem.rows(), right - moved), with(problem.columns(), left - moved));
         let solved = Exact { iterations: self.iterations }.solve(&whole)?;

@@ -19,14 +19,19 @@ pub(super) fn converge(scaling: &mut Scaling<'_>, enough: f64, limit: usize) -> 
     let mut relaxation = Relaxation::new();
     scaling.omega = relaxation.omega;
     for done in 1..=limit {
+        if done == limit {
+            // Whatever comes of it is left by a plain step, which leaves one side exact.
+            scaling.omega = 1.0;
+        }
         let off = scaling.iterate();
-        if off > enough {
-            relaxation.note(off);
-        } else if scaling.omega == 1.0 {
-            return (done, Status::Converged);
-        } else {
+        if off <= enough {
+            if scaling.omega == 1.0 {
+                return (done, Status::Converged);
+            }
             // Over-relaxed steps leave both sides a little off, which plain ones set right.
             relaxation = Relaxation::new();
+        } else {
+            relaxation.note(off);
         }
         scaling.omega = relaxation.omega;
     }

@@ -50,24 +50,27 @@ impl Sinkhorn {
         if is_mirrored(problem) {
             scaling.mirror();
         }
+        let small = newton::suits(problem);
         let mut done = 0;
-        while scaling.epsilon > self.epsilon && done + STAGE < self.iterations {
-            (0..STAGE).for_each(|_| _ = scaling.iterate());
-            done += STAGE;
+        while scaling.epsilon > self.epsilon && done < self.iterations {
+            let left = self.iterations - done;
+            // Of small problems every stage is solved: what has to pass between groups is then never out of sight.
+            let (more, _) = if small {
+                settle(&mut scaling, enough, left.min(2 * PATIENCE))
+            } else {
+                converge(&mut scaling, enough, left.min(STAGE))
+            };
+            done += more;
             scaling.absorb((scaling.epsilon * SHRINK).max(self.epsilon));
         }
         // Where iterations end within the schedule, the plan is still one of the ε asked for.
         if scaling.epsilon > self.epsilon {
             scaling.absorb(self.epsilon);
         }
-        let left = self.iterations - done;
-        let patience = if newton::suits(problem) { left.min(PATIENCE) } else { left };
-        let (more, mut status) = converge(&mut scaling, enough, patience);
-        done += more;
-        while status == Status::IterationLimit && done < self.iterations && newton::step(&mut scaling).is_some() {
-            // A plain step at the end, as everywhere, and it finds what the error was.
-            let (more, now) = converge(&mut scaling, enough, 1);
-            (done, status) = (done + more + 1, now);
+        let mut status = Status::IterationLimit;
+        if small {
+            let (more, now) = settle(&mut scaling, enough, self.iterations - done);
+            (done, status) = (done + more, now);
         }
         if status == Status::IterationLimit && done < self.iterations {
             let (more, now) = converge(&mut scaling, enough, self.iterations - done);
@@ -85,6 +88,17 @@ impl Sinkhorn {
         let largest = problem.largest();
         if self.epsilon < SMALL_EPSILON * largest { largest } else { self.epsilon }
     }
+}
+
+/// Iterates, and where that is slow takes Newton's steps. Returns how many of both, and how it ended.
+fn settle(scaling: &mut Scaling<'_>, enough: f64, limit: usize) -> (usize, Status) {
+    let (mut done, mut status) = converge(scaling, enough, limit.min(PATIENCE));
+    while status == Status::IterationLimit && done + 1 < limit && newton::step(scaling).is_some() {
+        // A plain step at the end, as everywhere, and it finds what the error was.
+        let (more, now) = converge(scaling, enough, 1);
+        (done, status) = (done + more + 1, now);
+    }
+    (done, status)
 }
 
 /// Value of the entropic problem at T less that of its dual. With T = a e^((f + g − C)/ε) b both have ⟨T, C⟩'s and the entropy's terms in common, and what remains is

@@ -1,6 +1,7 @@
 //! Unbalanced transport: min ⟨T, C⟩ + ε KL(T | a ⊗ b) + ρ KL(T1 | a) + ρ KL(Tᵀ1 | b), where mass may be left or made at a price (Chizat et al.,
 //! "Scaling algorithms for unbalanced optimal transport problems", Math. Comp. 87, 2018).
 
+use super::fault::TransportFault;
 use super::outcome::{Sums, Transport};
 use super::problem::{Problem, sum};
 use super::relaxation::converge;
@@ -27,10 +28,18 @@ impl Default for Unbalanced {
     }
 }
 
+/// ρ/ε: below, next to nothing is transported; above, marginals give way by less than rounding, and the balanced problem is meant.
+const LEAST: f64 = 1e-3;
+const MOST: f64 = 1e9;
+
 impl Unbalanced {
     pub(super) fn solve(&self, problem: &Problem<'_>) -> Result<Transport> {
         check_epsilon(problem, self.epsilon)?;
         positive("rho", self.rho)?;
+        if !(LEAST..=MOST).contains(&(self.rho / self.epsilon)) {
+            let expected = "expected from a thousandth of epsilon to 1e9 times that";
+            return Err(TransportFault::Parameter { name: "rho", value: self.rho, expected }.into());
+        }
         positive("tolerance", self.tolerance)?;
         on_support(problem, |problem| Ok(self.scale(problem)))
     }

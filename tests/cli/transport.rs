@@ -35,7 +35,7 @@ fn a_plan_by_hand() {
 fn what_did_not_converge_fails() {
     let out = transport(&["--rows", "a.csv", "--iterations", "1", "--epsilon", "0.5"]).status(1);
     assert!(out.stdout.contains("status          iteration-limit\n"), "{}", out.stdout);
-    assert_eq!(out.stderr, "1 of 1 problems ended at the limit of iterations: no plan to rely on\n");
+    assert_eq!(out.stderr, "1 of 1 problems were not solved: no plan to rely on\n");
     transport(&["--rows", "a.csv", "--epsilon", "0.5"]).stderr("").status(0);
 }
 
@@ -70,6 +70,7 @@ fn what_is_no_transport_problem() {
             ("a negative ε", transport(&["--epsilon", "-1"])),
             ("an option of another solver", transport(&["--solver", "exact", "--epsilon", "1"])),
             ("an output that would replace the costs", transport(&["--output", "c.csv"])),
+            ("masses for a matching", transport(&["--solver", "greedy", "--rows", "a.csv"])),
             ("an output of no kind", transport(&["--output", "p.txt"])),
             ("one axis", transport(&[]).option("--cost", "c.npy").write("c.npy", one_axis())),
             ("a .npy that is none", Test::new().write("c.npy", "x").args(["transport", "--cost", "c.npy"])),
@@ -140,6 +141,17 @@ fn what_cannot_be_aligned() {
             ("gold that counts from 0", align(&["--gold", "b.gold", "--gold-from", "1"]).write("b.gold", "0-0\n\n\n")),
             ("no such pair", align(&["--output", "out", "--heat-maps", "4"])),
             ("too few pairs for a representation", align(&["--representation"])),
+            (
+                "an output that would replace the bitext",
+                align(&["--output", "."]).option("--bitext", "alignments.txt").write("alignments.txt", BITEXT),
+            ),
+            (
+                "pictures of one name",
+                align(&["--output", "out", "--heat-maps", "all"])
+                    .option("--bitext", "b.tsv")
+                    .write("b.tsv", "a/b\tx\ty\na_B\tx\ty\n"),
+            ),
+            ("three bitexts", align(&["--bitext", "b.txt", "b.txt"])),
             ("no such layer", align(&["--layer", "99"])),
             ("an output that is a file", align(&["--output", "b.gold"])),
         ],

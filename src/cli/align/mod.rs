@@ -15,7 +15,7 @@ use snellen::transport::cost::Distance;
 use super::encoding::Encoding;
 use super::solving::Solving;
 use super::task::check_output;
-use super::{Context, Ending, Failure, Machine, progress};
+use super::{Context, Ending, Failure, Machine, progress, same_file};
 use results::Results;
 
 /// Align the words of sentences and their translations by optimal transport between token states.
@@ -103,6 +103,9 @@ enum Weights {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let solver = args.solving.solver()?;
+    if args.bitext.len() > 2 {
+        return Err(Failure::Usage("--bitext: one file or two".to_owned()));
+    }
     let mut pairs = bitext::read(&args.bitext[0], args.bitext.get(1).map(PathBuf::as_path))?;
     let gold = args.gold.as_deref().map(|file| gold(args, context, file, &pairs)).transpose()?;
     pairs.truncate(args.limit.unwrap_or(usize::MAX));
@@ -145,9 +148,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if results.empty > 0 {
         context.note(&format!("pairs of which a side has no words: {}, and do not count", results.empty));
     }
+    if results.cut > 0 {
+        context.note(&format!(
+            "words without tokens, as the models read no further, or know no such character: {}",
+            results.cut
+        ));
+    }
     let unreached = results.unreached;
     if unreached > 0 {
-        context.note(&format!("pairs on which the solver ended at the limit of iterations: {unreached}"));
+        context.note(&format!("pairs that the solver did not solve: {unreached}"));
     }
     // Giving back a tokeniser's small pieces of memory takes a third of a second.
     std::mem::forget((teacher, other));
@@ -208,15 +217,36 @@ fn gold(args: &Args, context: &Context, file: &Path, pairs: &[Pair]) -> Result<B
     Ok(gold)
 }
 
-/// Refuses, before the work, a folder where its files cannot be put, and pairs that are not there.
+/// Refuses, before the work, a folder where its files cannot be put, files that would replace an input, and pictures of pairs that are not there or would have one name.
 fn check_folder(args: &Args, pairs: &[Pair]) -> Result<(), Failure> {
     let Some(folder) = &args.output else { return Ok(()) };
     if let Some(unknown) = args.heat_maps.iter().find(|id| *id != "all" && !pairs.iter().any(|pair| pair.id == **id)) {
         return Err(Failure::Usage(format!("--heat-maps: no pair {unknown}")));
     }
+    let mut pictures = BTreeMap::new();
+    for pair in pairs.iter().filter(|pair| args.draws(&pair.id)) {
+        let name = results::picture(&pair.id);
+        // Some file systems do not tell upper case from lower.
+        if let Some(other) = pictures.insert(name.to_lowercase(), &pair.id) {
+            let what = format!("--heat-maps: the pictures of {other} and {} would both be {name}", pair.id);
+            return Err(Failure::Usage(what));
+        }
+    }
     let plans = args.plans.then_some("plans.safetensors");
-    check_output(
-        folder,
-        ["pairs.csv", "summary.json", "alignments.txt", "lexicon.tsv"].into_iter().chain(plans).map(str::to_owned),
-    )
+    let files = ["pairs.csv", "summary.json", "alignments.txt", "lexicon.tsv"].into_iter().chain(plans);
+    let files: Vec<String> = files.map(str::to_owned).chain(pictures.into_keys()).collect();
+    for input in args.bitext.iter().chain(&args.gold) {
+        if let Some(file) = files.iter().find(|file| same_file(input, &folder.join(file))) {
+            let what = format!("{}: the output {file} would replace an input", input.display());
+            return Err(Failure::Usage(what));
+        }
+    }
+    check_output(folder, files)
+}
+
+impl Args {
+    /// Whether a pair's picture was asked for.
+    fn draws(&self, id: &str) -> bool {
+        self.heat_maps.iter().any(|asked| asked == "all" || asked == id)
+    }
 }

@@ -25,6 +25,8 @@ use crate::cli::{Failure, Machine};
 pub(super) struct Results {
     /// Pairs of which a side has no words.
     pub(super) empty: usize,
+    /// Words without tokens.
+    pub(super) cut: usize,
     /// Pairs on which the solver did not reach what it was after.
     pub(super) unreached: usize,
     /// How alike both sides' embeddings are, if that was asked for.
@@ -102,6 +104,8 @@ impl Results {
                         (*sum, *count) = (*sum + value, *count + 1);
                     }
                 }
+                row.push(found.cut.to_string());
+                self.cut += found.cut;
                 row.push(found.transport.status.to_string());
                 self.unreached += usize::from(!found.transport.status.reached());
                 self.digest.field(found.transport.digest());
@@ -111,7 +115,7 @@ impl Results {
             }
             None => {
                 row.extend(MEASURES.map(|_| String::new()));
-                row.push("empty".to_owned());
+                row.extend(["", "empty"].map(str::to_owned));
                 self.empty += 1;
             }
         }
@@ -130,7 +134,7 @@ impl Results {
         self.digest.field(written.join(" "));
         self.alignments += &(written.join(" ") + "\n");
         self.lexicon.add(aligned);
-        if args.heat_maps.iter().any(|id| *id == "all" || *id == aligned.id) {
+        if args.draws(&aligned.id) {
             draw(args, aligned, gold)?;
         }
         Ok(())
@@ -182,6 +186,7 @@ impl Results {
             "arith": ARITH,
             "pairs": self.pairs,
             "empty": self.empty,
+            "words_without_tokens": self.cut,
             "unreached": self.unreached,
             "links": self.links,
             "means": means,
@@ -202,7 +207,7 @@ impl Results {
         let header: Vec<&str> = ["id", "source_words", "target_words"]
             .into_iter()
             .chain(MEASURES)
-            .chain(["status", "precision", "recall", "aer"])
+            .chain(["words_without_tokens", "status", "precision", "recall", "aer"])
             .collect();
         atomic::write(&folder.join("pairs.csv"), &csv(&header, &self.rows)?)?;
         atomic::write(&folder.join("alignments.txt"), self.alignments.as_bytes())?;
@@ -238,9 +243,12 @@ fn table(out: &mut dyn std::io::Write, name: &str, value: &Value) -> Result<(), 
 }
 
 /// A file's name for a pair's picture.
-fn picture(id: &str) -> String {
+pub(super) fn picture(id: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-    format!("{}.svg", id.chars().map(safe).collect::<String>())
+    let name: String = id.chars().map(safe).collect();
+    // No hidden files.
+    let shown = name.strip_prefix('.').map_or_else(|| name.clone(), |rest| format!("_{rest}"));
+    shown + ".svg"
 }
 
 fn draw(args: &Args, aligned: &Aligned, gold: Option<&Links>) -> Result<(), Failure> {

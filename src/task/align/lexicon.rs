@@ -100,6 +100,7 @@ mod tests {
             transport: exact.solve(&Problem::uniform(cost.view()).unwrap()).unwrap(),
             word_of: [vec![0], vec![0]],
             links: links.iter().copied().collect::<BTreeSet<_>>(),
+            cut: 0,
             measures,
         };
         let words = [source, target].map(|text| text.split_whitespace().map(str::to_owned).collect());

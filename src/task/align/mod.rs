@@ -74,6 +74,8 @@ pub struct Found {
     pub word_of: [Vec<usize>; 2],
     /// Pairs of words of which a pair of tokens is mutually the likeliest.
     pub links: BTreeSet<Link>,
+    /// Words of both sides that have no tokens: beyond what a model reads, or of characters that it leaves out.
+    pub cut: usize,
     /// What the plan says of itself.
     pub measures: Measures,
 }
@@ -233,7 +235,9 @@ fn found(transport: Transport, cost: &Array2<f64>, word_of: [Vec<usize>; 2], wor
         linked_distance: mean(&mut linked.iter().map(|(i, j)| cost[[*i, *j]])),
         mean_distance: mean(&mut cost.iter().copied()).unwrap_or(0.0),
     };
-    Found { transport, word_of, links, measures }
+    let with_tokens = |word_of: &[usize]| word_of.iter().collect::<BTreeSet<_>>().len();
+    let cut = (0..2).map(|side| words[side].len() - with_tokens(&word_of[side])).sum();
+    Found { transport, word_of, links, cut, measures }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -29,6 +29,22 @@ impl Default for Exact {
     }
 }
 
+/// Units in the last place that costs and duals may be off by: each is rounded once, and their difference twice.
+const ROUNDINGS: f64 = 8.0 * f64::EPSILON;
+
+/// A gap that is this share of the cost, or rounding, proves it.
+const DIGITS: f64 = 1e-12;
+
+/// Σ T (C − f − g), which is the duality gap where the marginals are met, and what rounding may leave of it.
+fn slack(problem: &Problem<'_>, found: &Transport, [f, g]: &[Vec<f64>; 2]) -> (f64, f64) {
+    let mut sums = (0.0, 0.0);
+    for (((i, j), mass), c) in found.plan.indexed_iter().zip(problem.cost()).filter(|((_, mass), _)| **mass > 0.0) {
+        sums.0 += mass * ((c - f[i]) - g[j]);
+        sums.1 += mass * (c.abs() + f[i].abs() + g[j].abs());
+    }
+    (sums.0, ROUNDINGS * sums.1)
+}
+
 /// Rows and columns together: the potentials' grid has room for paths through so many.
 const NODES: usize = 1 << 20;
 
@@ -58,8 +74,10 @@ impl Exact {
         let sums = Sums::of(problem, &plan);
         let found = Transport::of(problem, plan, &sums, status, pivots);
         let rows = (0..m).map(|i| costs.cost(tree.potential(i))).collect();
-        let (duals, value) = feasible(problem, rows);
-        let gap = found.cost - value;
-        Ok(found.with(duals, gap))
+        let (duals, _) = feasible(problem, rows);
+        let (gap, rounding) = slack(problem, &found, &duals);
+        let proved = gap <= rounding || gap <= DIGITS * found.cost;
+        let status = if status == Status::Optimal && !proved { Status::Imprecise } else { status };
+        Ok(Transport { status, ..found.with(duals, gap) })
     }
 }
