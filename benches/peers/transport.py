@@ -26,11 +26,15 @@ class Solver:
         self.program, self.folder = program, folder
 
     def __call__(self, cost, rows, columns, solver, *options):
-        files = {name: self.folder / f"{name}.npy" for name in ("cost", "rows", "columns", "plan")}
-        for name, array in (("cost", cost), ("rows", rows), ("columns", columns)):
+        given = {"cost": cost, "rows": rows, "columns": columns}
+        if solver in ("hungarian", "greedy"):
+            # A matching has no use for masses.
+            given = {"cost": cost}
+        files = {name: self.folder / f"{name}.npy" for name in (*given, "plan")}
+        for name, array in given.items():
             np.save(files[name], array)
         command = [self.program, "transport", "--solver", solver, "--format", "json", "--output", files["plan"], *options]
-        command += [word for name in ("cost", "rows", "columns") for word in (f"--{name}", files[name])]
+        command += [word for name in given for word in (f"--{name}", files[name])]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
         if done.returncode > 1:
             raise SystemExit(done.stderr)
