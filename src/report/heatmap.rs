@@ -5,8 +5,8 @@
 use std::io::{self, Write};
 
 use ndarray::ArrayView2;
-use quick_xml::Writer;
 use quick_xml::events::BytesText;
+use quick_xml::{ElementWriter, Writer};
 
 use super::text::one_line;
 use crate::data::links::{Link, Links};
@@ -125,20 +125,10 @@ fn labels(xml: &mut Xml<'_>, map: &HeatMap<'_>, layout: &Layout) -> io::Result<(
 /// The largest entry is as dark as can be.
 fn cells(xml: &mut Xml<'_>, map: &HeatMap<'_>, layout: &Layout) -> io::Result<()> {
     let largest = map.plan.iter().fold(0.0, |most, x| if *x > most { *x } else { most });
-    let side = CELL.to_string();
     for (place, mass) in map.plan.indexed_iter() {
         let share = if largest > 0.0 { mass / largest } else { 0.0 };
-        let (x, y) = layout.corner(place);
-        let (x, y, fill) = (x.to_string(), y.to_string(), colour(share));
-        xml.create_element("rect")
-            .with_attributes([
-                ("x", x.as_str()),
-                ("y", &y),
-                ("width", &side),
-                ("height", &side),
-                ("fill", &fill),
-                ("stroke", "#e4e4e4"),
-            ])
+        square(xml, layout.corner(place), CELL)
+            .with_attributes([("fill", colour(share).as_str()), ("stroke", "#e4e4e4")])
             .write_inner_content(|xml| {
                 let [source, target] = [&map.words[0][place.0], &map.words[1][place.1]];
                 element_with_text(xml, "title", &[], &format!("{source} – {target}: {mass:.4}"))
@@ -153,18 +143,20 @@ fn colour(share: f64) -> String {
     format!("#{:02x}{:02x}{:02x}", between(255.0, 8.0), between(255.0, 64.0), between(255.0, 129.0))
 }
 
+/// A square, to be coloured.
+fn square<'x, 'out>(
+    xml: &'x mut Xml<'out>,
+    (x, y): (usize, usize),
+    side: usize,
+) -> ElementWriter<'x, &'out mut dyn Write> {
+    let (x, y, side) = (x.to_string(), y.to_string(), side.to_string());
+    let place = [("x", x.as_str()), ("y", &y), ("width", &side), ("height", &side)];
+    xml.create_element("rect").with_attributes(place)
+}
+
 fn frame(xml: &mut Xml<'_>, (x, y): (usize, usize)) -> io::Result<()> {
-    let (x, y, side) = ((x + 1).to_string(), (y + 1).to_string(), (CELL - 2).to_string());
-    xml.create_element("rect")
-        .with_attributes([
-            ("x", x.as_str()),
-            ("y", &y),
-            ("width", &side),
-            ("height", &side),
-            ("fill", "none"),
-            ("stroke", "#d94801"),
-            ("stroke-width", "2"),
-        ])
+    square(xml, (x + 1, y + 1), CELL - 2)
+        .with_attributes([("fill", "none"), ("stroke", "#d94801"), ("stroke-width", "2")])
         .write_empty()?;
     Ok(())
 }

@@ -47,12 +47,12 @@ fn one_to_one(problem: &Problem<'_>, pairs: &[(usize, usize)], status: Status) -
 
 fn greedy(problem: &Problem<'_>) -> Vec<(usize, usize)> {
     let (cost, n) = (problem.cost(), problem.columns().len());
-    let mut order: Vec<u32> = (0..cost.len() as u32).collect();
-    order.sort_unstable_by(|x, y| cost[*x as usize].total_cmp(&cost[*y as usize]).then(x.cmp(y)));
+    let mut order: Vec<usize> = (0..cost.len()).collect();
+    order.sort_unstable_by(|x, y| cost[*x].total_cmp(&cost[*y]).then(x.cmp(y)));
     let (mut row_free, mut column_free) = (vec![true; problem.rows().len()], vec![true; n]);
     let mut pairs = Vec::with_capacity(n.min(row_free.len()));
     for at in order {
-        let (i, j) = (at as usize / n, at as usize % n);
+        let (i, j) = (at / n, at % n);
         if row_free[i] && column_free[j] {
             (row_free[i], column_free[j]) = (false, false);
             pairs.push((i, j));

@@ -25,11 +25,11 @@ pub(super) fn suits(problem: &Problem<'_>) -> bool {
     problem.rows().len().min(problem.columns().len()) <= SIZE
 }
 
-/// Takes a step, if one is found that reduces the error. Returns the error after it, Σ |r − a| + Σ |c − b|; none if there is no such step.
-pub(super) fn step(scaling: &mut Scaling<'_>) -> Option<f64> {
+/// Takes a step, if one is found that reduces the error Σ |r − a| + Σ |c − b|. Returns whether there was one.
+pub(super) fn step(scaling: &mut Scaling<'_>) -> bool {
     scaling.absorb(scaling.epsilon);
     let (before, gradients, plan) = look(scaling);
-    let directions = direction(scaling, &gradients, &plan)?;
+    let Some(directions) = direction(scaling, &gradients, &plan) else { return false };
     let start = scaling.potentials();
     let longest = directions.iter().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
     let mut share = if longest > FARTHEST { FARTHEST / longest } else { 1.0 };
@@ -46,12 +46,12 @@ pub(super) fn step(scaling: &mut Scaling<'_>) -> Option<f64> {
         scaling.set(potentials);
         let (after, ..) = look(scaling);
         if after <= (1.0 - share / 4.0) * before + noise {
-            return Some(after);
+            return true;
         }
         share *= 0.5;
     }
     scaling.set(start);
-    None
+    false
 }
 
 /// The error, what both sides lack, and the plan.

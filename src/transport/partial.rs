@@ -51,9 +51,12 @@ impl Partial {
         g.truncate(n);
         let sums = Sums::of(problem, &plan);
         let error = error(problem, &sums, moved);
-        let found = Transport::of(problem, plan, &sums, solved.status, solved.iterations);
-        let gap = solved.duality_gap.unwrap_or(f64::NAN);
-        Ok(Transport { marginal_error: error, ..found.with([f, g], gap) })
+        Ok(Transport {
+            marginal_error: error,
+            duality_gap: solved.duality_gap,
+            duals: [f, g],
+            ..Transport::of(problem, plan, &sums, solved.status, solved.iterations)
+        })
     }
 }
 

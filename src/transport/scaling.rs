@@ -187,10 +187,12 @@ impl<'a> Scaling<'a> {
     /// Makes the factors with their masses part of the potentials and goes on with another ε, the columns' factors kept as well: IPOT's next step.
     pub(super) fn proceed(&mut self, epsilon: f64) {
         for side in [&mut self.rows, &mut self.columns] {
-            let mut logarithms = side.weighted_factors();
-            double::ln(&mut logarithms);
+            side.factor.iter_mut().zip(&side.mass).for_each(|(u, a)| *u *= a);
+            double::ln(&mut side.factor);
             let (before, after) = (1.0 / self.epsilon, epsilon);
-            side.potential.iter_mut().zip(&logarithms).for_each(|(f, ln)| *f = (*f * before + ln) * after);
+            side.potential.iter_mut().zip(&side.factor).for_each(|(f, ln)| *f = (*f * before + ln) * after);
+            // The next pass takes the columns' weighted ones, and makes both sides' anew.
+            side.factor.fill(1.0);
         }
         self.epsilon = epsilon;
         self.make_kernel();

@@ -93,7 +93,7 @@ impl Sinkhorn {
 /// Iterates, and where that is slow takes Newton's steps. Returns how many of both, and how it ended.
 fn settle(scaling: &mut Scaling<'_>, enough: f64, limit: usize) -> (usize, Status) {
     let (mut done, mut status) = converge(scaling, enough, limit.min(PATIENCE));
-    while status == Status::IterationLimit && done + 1 < limit && newton::step(scaling).is_some() {
+    while status == Status::IterationLimit && done + 1 < limit && newton::step(scaling) {
         // A plain step at the end, as everywhere, and it finds what the error was.
         let (more, now) = converge(scaling, enough, 1);
         (done, status) = (done + more + 1, now);

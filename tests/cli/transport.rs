@@ -123,6 +123,20 @@ fn one_digest_for_any_threads_and_batches() {
 }
 
 #[test]
+fn masses_and_distances_make_another_plan() {
+    let digest = |args: &[&str]| align(args).status(0).stdout.lines().last().unwrap().to_owned();
+    let all = [
+        &[][..],
+        &["--masses", "norm"],
+        &["--masses", "idf"],
+        &["--distance", "euclidean"],
+        &["--distance", "squared"],
+    ];
+    let digests: std::collections::BTreeSet<String> = all.map(digest).into();
+    assert_eq!(digests.len(), all.len());
+}
+
+#[test]
 fn a_side_without_words_is_counted() {
     let out = align(&["--output", "out"]).write("b.txt", "a ||| b\n ||| c\n").status(0);
     assert_eq!(out.stderr, "pairs of which a side has no words: 1, and do not count\n");

@@ -48,9 +48,9 @@ pub(crate) struct Args {
     /// cosine, euclidean or squared.
     #[arg(long, default_value_t = Distance::Cosine, value_name = "DISTANCE")]
     distance: Distance,
-    /// What tokens weigh.
-    #[arg(long, value_enum, default_value = "uniform")]
-    masses: Weights,
+    /// What tokens weigh: uniform, norm (in proportion to the length of their states) or idf (to their rarity in this bitext).
+    #[arg(long, default_value_t = Masses::Uniform, value_name = "MASSES")]
+    masses: Masses,
     #[command(flatten)]
     solving: Solving,
     /// Only the first N pairs.
@@ -91,16 +91,6 @@ enum Format {
     Naacl,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Weights {
-    /// All the same.
-    Uniform,
-    /// In proportion to the length of their states.
-    Norm,
-    /// In proportion to their rarity in this bitext.
-    Idf,
-}
-
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let solver = args.solving.solver()?;
     if args.bitext.len() > 2 {
@@ -130,11 +120,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         recipes: [&recipes[0], &recipes[1]],
         batching: args.encoding.batching(),
         distance: args.distance,
-        masses: match args.masses {
-            Weights::Uniform => Masses::Uniform,
-            Weights::Norm => Masses::Norm,
-            Weights::Idf => Masses::Idf,
-        },
+        masses: args.masses,
         solver: &solver,
         done: &|n| bar.inc(n as u64),
     };
@@ -227,14 +213,14 @@ fn check_folder(args: &Args, pairs: &[Pair]) -> Result<(), Failure> {
     for pair in pairs.iter().filter(|pair| args.draws(&pair.id)) {
         let name = results::picture(&pair.id);
         // Some file systems do not tell upper case from lower.
-        if let Some(other) = pictures.insert(name.to_lowercase(), &pair.id) {
+        if let Some((_, other)) = pictures.insert(name.to_lowercase(), (name.clone(), &pair.id)) {
             let what = format!("--heat-maps: the pictures of {other} and {} would both be {name}", pair.id);
             return Err(Failure::Usage(what));
         }
     }
     let plans = args.plans.then_some("plans.safetensors");
     let files = ["pairs.csv", "summary.json", "alignments.txt", "lexicon.tsv"].into_iter().chain(plans);
-    let files: Vec<String> = files.map(str::to_owned).chain(pictures.into_keys()).collect();
+    let files: Vec<String> = files.map(str::to_owned).chain(pictures.into_values().map(|(name, _)| name)).collect();
     for input in args.bitext.iter().chain(&args.gold) {
         if let Some(file) = files.iter().find(|file| same_file(input, &folder.join(file))) {
             let what = format!("{}: the output {file} would replace an input", input.display());

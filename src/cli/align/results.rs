@@ -182,7 +182,7 @@ impl Results {
             "student": side(1),
             "solver": args.solving.described(),
             "distance": args.distance.to_string(),
-            "masses": format!("{:?}", args.masses).to_lowercase(),
+            "masses": args.masses.to_string(),
             "arith": ARITH,
             "pairs": self.pairs,
             "empty": self.empty,

@@ -34,6 +34,29 @@ pub enum Masses {
     Idf,
 }
 
+impl std::str::FromStr for Masses {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "uniform" => Ok(Self::Uniform),
+            "norm" => Ok(Self::Norm),
+            "idf" => Ok(Self::Idf),
+            _ => Err(format!("no masses {name}: uniform, norm or idf")),
+        }
+    }
+}
+
+impl std::fmt::Display for Masses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Uniform => "uniform",
+            Self::Norm => "norm",
+            Self::Idf => "idf",
+        })
+    }
+}
+
 /// How pairs are aligned.
 pub struct Aligner<'a> {
     /// Encodes sentences.
