@@ -7,10 +7,11 @@
 //! |---|---|---|
 //! | 5 | [`report`] | verdict tables for people and machines |
 //! | 4 | [`claim`] | published cells, recipes, verdicts |
-//! | 3 | [`task`] | data → queries, corpus, judgements → cells |
+//! | 3 | [`task`], [`attack`] | data → queries, corpus, judgements → cells; perturbed inputs |
 //! | 2 | [`retrieval`], [`metric`], [`transport`], [`encoder`] | rankings, measures, transport plans, embeddings |
 //! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |
 
+pub mod attack;
 pub mod claim;
 pub mod data;
 pub mod encoder;

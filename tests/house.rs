@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// Folders of `src/` and their floors.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 10] = [
     ("report", 5),
     ("claim", 4),
     ("task", 3),
+    ("attack", 3),
     ("retrieval", 2),
     ("metric", 2),
     ("transport", 2),

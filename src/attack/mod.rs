@@ -1,0 +1,4 @@
+//! Attacks: what is done to inputs to see how much of a result survives it.
+
+mod fault;
+pub mod text;

@@ -1,0 +1,117 @@
+//! Perturbations of texts: slips of typing, other scripts and forms, words moved, dropped, repeated or translated.
+//!
+//! ```
+//! use snellen::attack::text::{Options, Spec, perturb};
+//!
+//! let spec: Spec = "typo=2+unspace=1".parse()?;
+//! let perturbed = perturb(&spec, 1, "query-17", "Where is the nearest station?", &Options::default());
+//! assert_eq!((perturbed.edits, perturbed.asked), (3, 3));
+//! # Ok::<(), snellen::Error>(())
+//! ```
+//!
+//! - **What is drawn** comes from the stream `perturb KIND` of the text's id (`perturb KIND n` the n-th time that a spec has the kind, from 2), so that a result depends on seed, spec, options, id and text and on
+//!   nothing else. Units are edited in a random order until there are enough: of two amounts the greater edits what the smaller does, and more.
+//! - **Graphemes** are never split and never melt: an edit that would is not made, and another unit is edited instead.
+//! - **Normal form**: an edited text is in NFC (but for what `nfd` did). A text that is not is brought to it first, and that does not count
+//!   as an edit; a text without an edit stays as it was.
+//! - **Words** are what stands between blanks, without the marks around it. Scripts without blanks have words as long as a clause: letters are edited in them, words mostly not.
+//! - **Left alone**: words with a digit, by edits of letters; and by slips of typing the first letters of a word (`protect`), by which readers know a word, so
+//!   that studies of typing errors keep them.
+
+mod chain;
+mod confusable;
+mod editor;
+mod keyboard;
+mod kind;
+mod language;
+mod layouts;
+mod letters;
+mod lexicon;
+mod moving;
+mod replacing;
+mod romanise;
+mod spec;
+mod typing;
+mod words;
+
+pub use kind::{Facts, KINDS, Kind, table};
+pub use language::Language;
+pub use lexicon::Lexicon;
+pub use spec::{Amount, Spec, Step};
+
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
+use crate::kernel::random::Stream;
+use editor::{Editor, Made};
+
+/// What holds for all steps of a spec.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// The texts' language.
+    pub language: Language,
+    /// Translations, for `code-switch`.
+    pub lexicon: Option<&'a Lexicon>,
+    /// How many graphemes at the beginning of a word slips of typing leave alone.
+    pub protect: usize,
+    /// How many edits, for steps that do not say; where this does not either, the table's rate.
+    pub amount: Option<Amount>,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { language: Language::default(), lexicon: None, protect: 1, amount: None }
+    }
+}
+
+/// A text after its edits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Perturbed {
+    /// The text.
+    pub text: String,
+    /// How many edits were made.
+    pub edits: usize,
+    /// How many were to be made: more, where the text has not as many places.
+    pub asked: usize,
+}
+
+/// Perturbs a text.
+#[must_use]
+pub fn perturb(spec: &Spec, seed: u64, id: &str, text: &str, options: &Options<'_>) -> Perturbed {
+    let composed = if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) };
+    let mut now = composed.into_owned();
+    let mut all = Made::default();
+    for (i, step) in spec.steps().iter().enumerate() {
+        let before = spec.steps()[..i].iter().filter(|other| other.kind == step.kind).count();
+        let name = if before == 0 {
+            format!("perturb {}", step.kind)
+        } else {
+            format!("perturb {} {}", step.kind, before + 1)
+        };
+        let amount = step.amount.or(options.amount).unwrap_or(Amount::Share(step.kind.facts().rate));
+        let mut editor = editor(step.kind, &now, options);
+        let made = editor::apply(&mut *editor, amount, &mut Stream::new(seed, &name, id));
+        all = Made { asked: all.asked + made.asked, edits: all.edits + made.edits };
+        if made.edits > 0 {
+            let text = editor.text();
+            drop(editor);
+            now = text;
+        }
+    }
+    let text = if all.edits > 0 { now } else { text.to_owned() };
+    Perturbed { text, edits: all.edits, asked: all.asked }
+}
+
+/// What makes a kind's edits.
+fn editor<'t>(kind: Kind, text: &'t str, options: &'t Options<'t>) -> Box<dyn Editor + 't> {
+    match kind {
+        Kind::Neighbour | Kind::Swap | Kind::Delete | Kind::Insert | Kind::Duplicate | Kind::Typo => {
+            Box::new(typing::Typing::new(kind, text, options))
+        }
+        Kind::ZeroWidth | Kind::Split => Box::new(moving::Between::new(kind, text)),
+        Kind::WordOrder => Box::new(moving::Exchanging::new(text)),
+        Kind::DropWord => Box::new(moving::Dropping::new(text)),
+        _ => Box::new(replacing::Replacing::new(kind, text, options)),
+    }
+}
