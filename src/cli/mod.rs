@@ -11,6 +11,7 @@ mod encode;
 mod encoding;
 mod invariance;
 mod model;
+mod perturb;
 mod progress;
 mod retrieve;
 mod runs;
@@ -76,6 +77,7 @@ enum Command {
     Compare(compare::Args),
     Transport(transport::Args),
     Align(align::Args),
+    Perturb(perturb::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -236,6 +238,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Compare(args) => compare::run(args, &context),
         Command::Transport(args) => transport::run(args, &context),
         Command::Align(args) => align::run(args, &context),
+        Command::Perturb(args) => perturb::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

@@ -1,9 +1,12 @@
 //! Reading texts: `.txt` (a text a line), `.tsv` (id⇥text), `.jsonl` ({"id", "text"}), each also `.gz`.
 
+use std::io::Write as _;
 use std::path::Path;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::FileFault;
 use super::folder::{self, Folder};
@@ -28,7 +31,7 @@ struct JsonLine {
     title: Option<String>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Txt,
     Tsv,
@@ -61,6 +64,56 @@ pub fn read_documents(path: &Path) -> Result<Vec<Text>> {
 pub fn read_within(folder: &Folder, file: &str, titles: bool) -> Result<Vec<Text>> {
     let name = folder.label(file);
     parse(&name, format(&name)?, &folder.unpacked(file)?, titles)
+}
+
+/// Refuses a file that would not be of the other's format.
+///
+/// # Errors
+/// Extensions that differ, but for `.gz`, or that [`read`] does not know.
+pub fn check_same_format(file: &Path, other: &Path) -> Result<()> {
+    let [name, other] = [file, other].map(|path| path.display().to_string());
+    if format(&name)? == format(&other)? {
+        return Ok(());
+    }
+    Err(FileFault::content(name, format!("not of the format of {other}")).into())
+}
+
+/// What a file would hold with other texts in the place of its own, in its order; of `.jsonl` all other fields stay as they are. Not packed, whatever
+/// the file is.
+///
+/// # Errors
+/// As [`read`]; a file that has not as many lines as there are texts.
+pub fn rewritten(path: &Path, texts: &[String]) -> Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let format = format(&name)?;
+    let bytes = folder::map_unpacked(path)?;
+    let lines = lines(&bytes);
+    if lines.len() != texts.len() {
+        let what = format!("has {} lines and not {}: it has changed", lines.len(), texts.len());
+        return Err(FileFault::content(name, what).into());
+    }
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    for (i, (line, text)) in lines.into_iter().zip(texts).enumerate() {
+        let line = with_text(format, line, text).map_err(|what| FileFault::line(&name, i + 1, what))?;
+        out.extend(line.as_bytes());
+        out.push(b'\n');
+    }
+    Ok(out)
+}
+
+/// Writes what [`rewritten`] gives, packed if the file is called `.gz`: whole or not at all.
+///
+/// # Errors
+/// As [`super::atomic::write_with`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return super::atomic::write(path, bytes);
+    }
+    super::atomic::write_with(path, |out| {
+        let mut packer = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+        let packed = packer.write_all(bytes).and_then(|()| packer.finish().map(|_| ()));
+        Ok(packed.map_err(FileFault::io("write", path))?)
+    })
 }
 
 /// As [`check_ids`], for queries: a line that begins with # is a comment.
@@ -103,21 +156,77 @@ fn format(name: &str) -> Result<Format> {
 }
 
 fn parse(name: &str, format: Format, bytes: &[u8], titles: bool) -> Result<Vec<Text>> {
-    // A byte order mark is the file's, not the first text's.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let mut texts = Vec::new();
-    for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    for (i, line) in lines(bytes).into_iter().enumerate() {
         let line = std::str::from_utf8(line)
             .map_err(|e| FileFault::line(name, i + 1, format!("not UTF-8 at its byte {}", e.valid_up_to())))?;
         texts.push(text(format, i, line, titles).map_err(|what| FileFault::line(name, i + 1, what))?);
     }
     refuse_doubles(name, &texts)?;
     Ok(texts)
+}
+
+/// A file's lines, without what ends them.
+fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    // A byte order mark is the file's, not the first text's.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect()
+}
+
+/// A line with another text.
+fn with_text(format: Format, line: &[u8], text: &str) -> Result<String, String> {
+    match format {
+        Format::Txt => Ok(text.to_owned()),
+        Format::Tsv => {
+            let line = std::str::from_utf8(line).map_err(|e| e.to_string())?;
+            let (id, _) = line.split_once('\t').ok_or("no tab")?;
+            Ok(format!("{id}\t{text}"))
+        }
+        Format::Jsonl => {
+            let mut fields: Fields = json_line(line)?;
+            let text = serde_json::to_string(text).and_then(RawValue::from_string).map_err(|e| e.to_string())?;
+            let place = fields.0.iter().position(|(name, _)| matches!(name.as_str(), "text" | "contents" | "query"));
+            fields.0[place.ok_or("no text")?].1 = text;
+            serde_json::to_string(&fields).map_err(|e| e.to_string())
+        }
+    }
+}
+
+/// The fields of a line of `.jsonl` in their order, each as it is written: a number may have more digits than any type of ours.
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.end()
+    }
 }
 
 fn text(format: Format, index: usize, line: &str, titles: bool) -> Result<Text, String> {
@@ -186,6 +295,37 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(b"x\n").unwrap();
         assert_eq!(read_as("a.txt.gz", &gz.finish().unwrap()), pairs(&[("0", "x")]));
+    }
+
+    #[test]
+    fn other_texts_leave_the_rest_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let rewritten = |name: &str, content: &str, texts: &[&str]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            rewritten(&path, &texts).map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|e| e.to_string())
+        };
+        assert_eq!(rewritten("a.txt", "a\r\n\nb", &["x", "", "y"]), Ok("x\n\ny\n".into()));
+        assert_eq!(rewritten("a.tsv", "q1\ta\tb\n", &["x"]), Ok("q1\tx\n".into()));
+        let line =
+            r#"{"n": 1.10, "_id": "d", "contents": "a", "title": "\u00e9", "m": {"text": 12345678901234567890123}}"#;
+        let other = r#"{"n":1.10,"_id":"d","contents":"é\"","title":"\u00e9","m":{"text": 12345678901234567890123}}"#;
+        assert_eq!(rewritten("a.jsonl", line, &["é\""]), Ok(format!("{other}\n")));
+        assert!(rewritten("a.txt", "a\n", &[]).unwrap_err().ends_with("has 1 lines and not 0: it has changed"));
+    }
+
+    #[test]
+    fn packed_files_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt.gz");
+        write(&path, b"x\n").unwrap();
+        assert_eq!(read(&path).unwrap()[0].text, "x");
+        assert!(std::fs::read(&path).unwrap().starts_with(b"\x1f\x8b"));
+        assert!(
+            check_same_format(&path, Path::new("b.txt")).is_ok()
+                && check_same_format(&path, Path::new("b.tsv")).is_err()
+        );
     }
 
     #[test]

@@ -23,11 +23,12 @@ pub(super) fn romanise(word: &str) -> String {
             continue;
         }
         latin = false;
-        text.push_str(any_ascii_char(c));
+        let letters = any_ascii_char(c);
+        // The crate marks syllables by large letters.
+        text.push_str(&if c.is_uppercase() { letters.to_owned() } else { letters.to_lowercase() });
         if indic(c) == Some(Sign::Consonant) {
-            while let Some(nukta) = chars.next_if(|c| indic(*c) == Some(Sign::Nukta)) {
-                text.push_str(any_ascii_char(nukta));
-            }
+            // A nukta makes another consonant of it, which has no Latin letter of its own.
+            while chars.next_if(|c| indic(*c) == Some(Sign::Nukta)).is_some() {}
             if !chars.peek().is_some_and(|next| indic(*next) == Some(Sign::Vowel)) {
                 text.push('a');
             }
@@ -75,7 +76,7 @@ mod tests {
         let cases = [
             ("Москва", "Moskva"),
             ("नमस्ते", "namaste"),
-            ("लड़की", "larakee"),
+            ("लड़की", "ladaki"),
             ("తెలుగు", "telugu"),
             ("ሰላም", "selam"),
             ("Αθήνα", "Athina"),

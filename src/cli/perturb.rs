@@ -1,0 +1,160 @@
+//! `snellen perturb`: texts in, the same texts with typing errors and the like out.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use snellen::attack::text::{self, Amount, Kind, Language, Lexicon, Options, Perturbed, Spec};
+use snellen::data::atomic;
+use snellen::data::text::{Text, check_same_format, read, rewritten, write};
+
+use super::{Context, Ending, Failure, Machine, same_file};
+
+/// Perturb texts: typing errors, other scripts and forms, words moved, dropped, repeated or translated.
+///
+/// What is drawn depends on seed, spec, options, a text's id and the text, and on nothing else.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Texts: .txt (one a line), .tsv (id, tab, text) or .jsonl ({"id", "text"}), each also .gz.
+    #[arg(long, value_name = "FILE", required_unless_present = "list", requires = "kind")]
+    input: Option<PathBuf>,
+    /// KIND[@SHARE|=EDITS], joined by + to be applied one after the other; several of these with commas between them.
+    #[arg(long, value_name = "SPEC,SPEC", value_delimiter = ',')]
+    kind: Vec<Spec>,
+    /// Print the table of kinds and end.
+    #[arg(long, exclusive = true)]
+    list: bool,
+    /// The share of units that are edited, above 0 and up to 1, where a spec does not say. Default: as in the table.
+    #[arg(long, value_name = "SHARE", value_parser = Amount::share, conflicts_with = "edits")]
+    rate: Option<Amount>,
+    /// How many edits a text gets, where a spec does not say.
+    #[arg(long, value_name = "N", value_parser = Amount::edits)]
+    edits: Option<Amount>,
+    /// What is drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many files, with the seeds from --seed on.
+    #[arg(long, value_name = "N", default_value = "1")]
+    seeds: NonZeroU32,
+    /// The texts' language, ISO 639-1 or 639-3: whose keyboard, which case rules. Default: by script.
+    #[arg(long, value_name = "CODE")]
+    language: Option<Language>,
+    /// Translations, for code-switch: .tsv (word, tab, translation; also `align`'s) or .csv with a heading, each also .gz.
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
+    /// How many letters at the beginning of a word slips of typing leave alone: readers know words by them.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    protect: usize,
+    /// Of the input's format; also .gz. With several specs {kind} must be in the name, with several seeds {seed}. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What is printed of --output's files: table (on standard error) or json.
+    #[arg(long, default_value = "table")]
+    format: Machine,
+}
+
+/// One of the files that are asked for.
+struct Job<'a> {
+    spec: &'a Spec,
+    seed: u64,
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let Some(input) = &args.input else {
+        std::io::stdout().write_all(text::table().as_bytes())?;
+        return Ok(Ending::Holds);
+    };
+    let jobs = jobs(args, input)?;
+    let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
+    let options = Options {
+        language: args.language.clone().unwrap_or_default(),
+        lexicon: lexicon.as_ref(),
+        protect: args.protect,
+        amount: args.rate.or(args.edits),
+    };
+    let texts = read(input)?;
+    let mut facts = Vec::new();
+    for job in &jobs {
+        let one = |text: &Text| text::perturb(job.spec, job.seed, &text.id, &text.text, &options);
+        let perturbed: Vec<Perturbed> = texts.par_iter().map(one).collect();
+        facts.push(summary(context, job, &texts, &perturbed));
+        let lines: Vec<String> = perturbed.into_iter().map(|perturbed| perturbed.text).collect();
+        let bytes = rewritten(input, &lines)?;
+        match &job.output {
+            Some(output) => write(output, &bytes)?,
+            None => std::io::stdout().write_all(&bytes)?,
+        }
+    }
+    if args.format == Machine::Json {
+        writeln!(std::io::stdout(), "{:#}", json!({"schema": 1, "files": facts}))?;
+    }
+    Ok(Ending::Holds)
+}
+
+/// The files to be written, each refused before the work where it cannot be put or would replace an input or another.
+fn jobs<'a>(args: &'a Args, input: &Path) -> Result<Vec<Job<'a>>, Failure> {
+    let usage = |what: String| Err(Failure::Usage(what));
+    let steps = || args.kind.iter().flat_map(Spec::steps);
+    if args.lexicon.is_none() && steps().any(|step| step.kind == Kind::CodeSwitch) {
+        return usage("code-switch needs --lexicon FILE".to_owned());
+    }
+    if args.format == Machine::Json && args.output.is_none() {
+        return usage("--format json needs --output FILE: texts go to standard output".to_owned());
+    }
+    let name = args.output.as_ref().map(|output| output.display().to_string()).unwrap_or_default();
+    for (several, placeholder) in [(args.kind.len() > 1, "{kind}"), (args.seeds.get() > 1, "{seed}")] {
+        if several && !name.contains(placeholder) {
+            return usage(format!("several files need --output with {placeholder} in its name"));
+        }
+    }
+    let mut jobs = Vec::new();
+    let mut outputs = BTreeSet::new();
+    for spec in &args.kind {
+        for seed in 0..u64::from(args.seeds.get()) {
+            let Some(seed) = args.seed.checked_add(seed) else {
+                return usage(format!("--seed {}: no {} seeds from there on", args.seed, args.seeds));
+            };
+            let filled = name.replace("{kind}", &spec.to_string()).replace("{seed}", &seed.to_string());
+            let output = args.output.as_ref().map(|_| PathBuf::from(&filled));
+            if let Some(output) = &output {
+                check_same_format(output, input)?;
+                if std::iter::once(input).chain(args.lexicon.as_deref()).any(|file| same_file(file, output)) {
+                    return usage(format!("{filled}: the output would replace an input"));
+                }
+                if !outputs.insert(filled.clone()) {
+                    return usage(format!("{filled}: two specs would write it"));
+                }
+                atomic::check(output)?;
+            }
+            jobs.push(Job { spec, seed, output });
+        }
+    }
+    Ok(jobs)
+}
+
+/// Says what became of the texts.
+fn summary(context: &Context, job: &Job<'_>, texts: &[Text], perturbed: &[Perturbed]) -> Value {
+    let changed = texts.iter().zip(perturbed).filter(|(text, perturbed)| text.text != perturbed.text).count();
+    let without = perturbed.iter().filter(|perturbed| perturbed.edits == 0).count();
+    let edits: usize = perturbed.iter().map(|perturbed| perturbed.edits).sum();
+    let asked: usize = perturbed.iter().map(|perturbed| perturbed.asked).sum();
+    let (spec, seed) = (job.spec.to_string(), job.seed);
+    context.note(&format!(
+        "{spec}, seed {seed}: {changed} of {} texts changed, {without} without a place to edit, {edits} of {asked} edits made",
+        texts.len()
+    ));
+    json!({
+        "spec": spec,
+        "seed": seed,
+        "output": job.output.as_ref().map(|output| output.display().to_string()),
+        "texts": texts.len(),
+        "changed": changed,
+        "without_edit": without,
+        "edits": edits,
+        "asked": asked,
+    })
+}
