@@ -4,6 +4,7 @@ mod cache;
 mod config;
 mod encode;
 mod invariance;
+mod perturb;
 mod score;
 mod snapshots;
 mod task;

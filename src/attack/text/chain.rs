@@ -69,6 +69,18 @@ impl<'a> Chain<'a> {
         true
     }
 
+    /// Puts graphemes after those of a piece; false, and nothing is done, where they would not stay apart.
+    pub(super) fn append(&mut self, i: usize, more: &str) -> bool {
+        let after = self.after(i).and_then(|i| self.pieces[i].graphemes(true).next());
+        let window: Vec<&str> = [self.piece(i), more].into_iter().chain(after).collect();
+        let fits = apart(&window);
+        if fits {
+            self.pieces[i].to_mut().push_str(more);
+            self.edited[i] = true;
+        }
+        fits
+    }
+
     fn unlink(&mut self, i: usize) {
         let (before, after) = (self.before[i], self.after[i]);
         if before != NONE {

@@ -17,7 +17,9 @@ type Keys = BTreeMap<char, Vec<char>>;
 static KEYS: LazyLock<(Vec<Keys>, Keys)> = LazyLock::new(|| {
     let own = LAYOUTS.iter().map(keys).collect();
     let mut scripts = Keys::new();
-    for layout in LAYOUTS.iter().filter(|layout| layout.languages.is_empty() || layout.name == "Persian") {
+    let persian = LAYOUTS.iter().filter(|layout| layout.name == "Persian");
+    // Letters that Arabic's keyboard has not are typed on Persian's, whatever the language.
+    for layout in LAYOUTS.iter().filter(|layout| layout.languages.is_empty()).chain(persian) {
         for (letter, beside) in keys(layout) {
             scripts.entry(letter).or_insert(beside);
         }
@@ -167,6 +169,7 @@ mod tests {
         assert_eq!(substitutes("deu", "ß"), "");
         assert_eq!(substitutes("deu", "п"), "а р е н м и");
         assert_eq!(substitutes("fa", "ک"), substitutes("", "ک"));
+        assert_eq!(substitutes("", "س"), "ش ي ص ث ئ ء");
         assert_eq!(substitutes("", "1"), "");
     }
 

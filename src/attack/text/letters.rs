@@ -7,24 +7,20 @@ fn first(grapheme: &str) -> char {
     grapheme.chars().next().unwrap_or('\0')
 }
 
-/// A blank; Ethiopic's word separator is one too.
-pub(super) fn blank(c: char) -> bool {
-    c.is_whitespace() || c == '\u{1361}'
-}
-
-/// A grapheme that is a blank.
+/// A blank; Ethiopic's word separator is one too. A blank with a mark on it is none: it stands for a letter.
 pub(super) fn is_blank(grapheme: &str) -> bool {
-    blank(first(grapheme))
+    grapheme.chars().all(|c| c.is_whitespace() || c == '\u{1361}')
 }
 
 pub(super) fn is_digit(grapheme: &str) -> bool {
     first(grapheme).is_numeric()
 }
 
-/// A letter with what belongs to it; not a mark alone.
+/// A letter with what belongs to it; not a mark alone, nor Thai's and Lao's sara am, which would join the letter before it as a mark does.
 pub(super) fn is_letter(grapheme: &str) -> bool {
     let c = first(grapheme);
-    c.is_ascii_alphabetic() || !c.is_ascii() && c.is_alphabetic() && !is_combining_mark(c)
+    let mark = || is_combining_mark(c) || matches!(c, '\u{e33}' | '\u{eb3}');
+    c.is_ascii_alphabetic() || !c.is_ascii() && c.is_alphabetic() && !mark()
 }
 
 /// Latin letters, and what is written as if it were one.

@@ -1,9 +1,11 @@
 //! Kinds that are about two things side by side: something put between two letters, two words exchanged, a word left out with the blanks beside it.
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use super::Kind;
 use super::chain::Chain;
 use super::editor::Editor;
-use super::letters::{blank, is_letter};
+use super::letters::{is_blank, is_letter};
 use super::typing::first_fit;
 use super::words::Words;
 use crate::kernel::random::Stream;
@@ -38,17 +40,15 @@ impl Editor for Between<'_> {
     }
 
     fn edit(&mut self, unit: usize, stream: &mut Stream) -> bool {
-        let what = if self.kind == Kind::Split { &[" "][..] } else { &ZERO_WIDTH };
+        let places = std::mem::take(&mut self.units[unit]);
         let chain = &mut self.chain;
-        let mut places = std::mem::take(&mut self.units[unit]);
-        while let Some(drawn) = stream.index(places.len()) {
-            let place = places.swap_remove(drawn);
-            let here = chain.piece(place).to_owned();
-            if first_fit(stream, what.to_vec(), |mark| chain.replace(place, place, &[&format!("{here}{mark}")])) {
-                return true;
-            }
+        if self.kind == Kind::Split {
+            return first_fit(stream, places, |place| chain.append(place, " "));
         }
-        false
+        let [place] = places[..] else { return false };
+        let here = chain.piece(place).to_owned();
+        // Joiners become part of the letter before them.
+        first_fit(stream, ZERO_WIDTH.to_vec(), |mark| chain.replace(place, place, &[&format!("{here}{mark}")]))
     }
 
     fn text(&self) -> String {
@@ -112,7 +112,11 @@ impl<'a> Dropping<'a> {
     fn drop(&mut self, word: usize) -> bool {
         let (before, after) = (self.chain.before(word), self.chain.after(word));
         let [left, right] = [before, after].map(|i| i.map_or_else(String::new, |i| self.chain.piece(i).to_owned()));
-        let (mut tight, mut loose) = (left.trim_end_matches(blank), right.trim_start_matches(blank));
+        let blanks =
+            |graphemes: &mut dyn Iterator<Item = &str>| graphemes.take_while(|g| is_blank(g)).map(str::len).sum();
+        let (end, start): (usize, usize) =
+            (blanks(&mut left.graphemes(true).rev()), blanks(&mut right.graphemes(true)));
+        let (mut tight, mut loose) = (&left[..left.len() - end], &right[start..]);
         // The blanks before the first word and after the last are not between words, and stay.
         if tight.len() < left.len() && before.is_some_and(|i| self.chain.before(i).is_some()) {
             loose = &right;

@@ -26,7 +26,11 @@ impl<'a, 'o> Replacing<'a, 'o> {
         let words = Words::of(text);
         let (pieces, units): (Vec<&str>, Vec<usize>) = match kind {
             Kind::Romanise | Kind::Upper | Kind::Lower | Kind::RepeatWord | Kind::CodeSwitch => {
-                (words.pieces(text), (0..words.words.len()).map(|k| 2 * k + 1).collect())
+                let pieces = words.pieces(text);
+                // A blank that bears a mark is in the word, and would part it without the mark.
+                let whole = |i: &usize| !pieces[*i].contains(char::is_whitespace);
+                let units = (0..words.words.len()).map(|k| 2 * k + 1).filter(whole).collect();
+                (pieces, units)
             }
             Kind::Unspace | Kind::DoubleSpace => {
                 (words.pieces(text), (0..words.words.len()).filter(|k| words.blanks(*k)).map(|k| 2 * k + 2).collect())

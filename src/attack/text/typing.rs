@@ -68,7 +68,7 @@ impl<'a> Typing<'a> {
             }
             Kind::Insert => {
                 let keys = self.keyboard.keys(&here);
-                first_fit(stream, keys, |key| self.chain.replace(i, i, &[&format!("{here}{key}")]))
+                first_fit(stream, keys, |key| self.chain.append(i, key.encode_utf8(&mut [0; 4])))
             }
             Kind::Swap => {
                 let next = self.chain.piece(i + 1).to_owned();
@@ -81,7 +81,7 @@ impl<'a> Typing<'a> {
                 }
                 done
             }
-            Kind::Duplicate => self.chain.replace(i, i, &[&format!("{here}{here}")]),
+            Kind::Duplicate => self.chain.append(i, &here),
             _ => {
                 let mut slips = SLIPS.to_vec();
                 while let Some(drawn) = stream.index(slips.len()) {
