@@ -7,9 +7,14 @@ fn first(grapheme: &str) -> char {
     grapheme.chars().next().unwrap_or('\0')
 }
 
-/// A blank; Ethiopic's word separator is one too. A blank with a mark on it is none: it stands for a letter.
+/// A blank character; Ethiopic's word separator is one too.
+pub(super) fn blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{1361}'
+}
+
+/// A grapheme of blanks. A blank with a mark on it is none: it stands for a letter.
 pub(super) fn is_blank(grapheme: &str) -> bool {
-    grapheme.chars().all(|c| c.is_whitespace() || c == '\u{1361}')
+    grapheme.chars().all(blank)
 }
 
 pub(super) fn is_digit(grapheme: &str) -> bool {

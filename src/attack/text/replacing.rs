@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::chain::Chain;
 use super::confusable::look_alikes;
 use super::editor::Editor;
-use super::letters::{is_letter, is_punctuation, lowercase, other_case, uppercase, without_marks};
+use super::letters::{blank, is_letter, is_punctuation, lowercase, other_case, uppercase, without_marks};
 use super::romanise::romanise;
 use super::words::Words;
 use super::{Kind, Options};
@@ -28,7 +28,7 @@ impl<'a, 'o> Replacing<'a, 'o> {
             Kind::Romanise | Kind::Upper | Kind::Lower | Kind::RepeatWord | Kind::CodeSwitch => {
                 let pieces = words.pieces(text);
                 // A blank that bears a mark is in the word, and would part it without the mark.
-                let whole = |i: &usize| !pieces[*i].contains(char::is_whitespace);
+                let whole = |i: &usize| !pieces[*i].contains(blank);
                 let units = (0..words.words.len()).map(|k| 2 * k + 1).filter(whole).collect();
                 (pieces, units)
             }
