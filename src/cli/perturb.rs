@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SPEC,SPEC", value_delimiter = ',')]
     kind: Vec<Spec>,
     /// Print the table of kinds and end.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["input", "kind", "output"])]
     list: bool,
     /// The share of units that are edited, above 0 and up to 1, where a spec does not say. Default: as in the table.
     #[arg(long, value_name = "SHARE", value_parser = Amount::share, conflicts_with = "edits")]

@@ -73,6 +73,24 @@ impl Keyboard {
         if big { found.into_iter().filter_map(|c| upper(c, self.turkic)).collect() } else { found }
     }
 
+    /// Whether there are [`Self::keys`] and [`Self::substitutes`] of a small letter without marks: told without making them, as most letters are asked for and few are edited.
+    fn plainly(&self, grapheme: &str) -> bool {
+        let mut chars = grapheme.chars();
+        let (Some(letter), None) = (chars.next(), chars.next()) else { return false };
+        let found = self.own.and_then(|own| own.get(&letter)).or_else(|| self.scripts.get(&letter));
+        found.is_some_and(|beside| !beside.is_empty())
+    }
+
+    /// Whether there are [`Self::keys`].
+    pub(super) fn has_keys(&self, grapheme: &str) -> bool {
+        self.plainly(grapheme) || !self.keys(grapheme).is_empty()
+    }
+
+    /// Whether there are [`Self::substitutes`].
+    pub(super) fn has_substitutes(&self, grapheme: &str) -> bool {
+        self.plainly(grapheme) || !self.substitutes(grapheme).is_empty()
+    }
+
     /// Single letters that are typed beside the base of a grapheme.
     pub(super) fn keys(&self, grapheme: &str) -> Vec<char> {
         let Some(first) = grapheme.chars().next() else { return Vec::new() };

@@ -42,10 +42,10 @@ impl<'a> Typing<'a> {
         let Some(word) = self.word[i] else { return false };
         let here = self.chain.piece(i);
         match kind {
-            Kind::Neighbour => !self.keyboard.substitutes(here).is_empty(),
+            Kind::Neighbour => self.keyboard.has_substitutes(here),
             Kind::Swap => self.next(i).is_some_and(|next| self.chain.piece(next) != here),
             Kind::Delete => self.left[word] > 1,
-            Kind::Insert => !self.keyboard.keys(here).is_empty(),
+            Kind::Insert => self.keyboard.has_keys(here),
             _ => true,
         }
     }
