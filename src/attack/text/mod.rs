@@ -79,7 +79,7 @@ pub struct Perturbed {
 /// Perturbs a text.
 #[must_use]
 pub fn perturb(spec: &Spec, seed: u64, id: &str, text: &str, options: &Options<'_>) -> Perturbed {
-    let composed = if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) };
+    let composed = if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) };
     let mut now = composed.into_owned();
     let mut all = Made::default();
     for (i, step) in spec.steps().iter().enumerate() {
