@@ -41,7 +41,7 @@ fn random_text(i: u64) -> String {
     let mut stream = Stream::new(7, "perturbed texts", i.to_string());
     let pools: Vec<Vec<char>> = POOLS.iter().map(|pool| pool.chars().collect()).collect();
     let mut below = |n: usize| stream.index(n).unwrap();
-    let length = if i % 1000 == 0 { 300 } else { below(28) };
+    let length = if i.is_multiple_of(1000) { 300 } else { below(28) };
     let wild = below(4) == 0;
     let mut pool = below(pools.len());
     let mut text = String::new();

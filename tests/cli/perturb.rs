@@ -32,12 +32,9 @@ fn the_table_is_listed() {
 
 #[test]
 fn every_format_keeps_ids_order_and_fields() {
-    let note = "upper, seed 1: 2 of 3 texts changed, 1 without a place to edit, 10 of 11 edits made\n";
+    let note = "upper, seed 1: 2 of 3 texts changed, 1 without a place to edit, 11 of 12 edits made\n";
     let upper = "q1\tWHERE IS THE NEAREST STATION?\nq2\tHOW COLD IS THE WATER\tNOW?\nq3\t…\n";
-    let out = perturb(&["--input", "q.tsv", "--kind", "upper"])
-        .stdout(upper)
-        .stderr(note.replace("10 of 11", "11 of 12").as_str());
-    out.status(0);
+    perturb(&["--input", "q.tsv", "--kind", "upper"]).stdout(upper).stderr(note).status(0);
     let out = perturb(&["--input", "d.jsonl", "--kind", "upper=1", "--output", "o/d.jsonl"]).stdout("").status(0);
     let lines = read(&out, "o/d.jsonl");
     assert!(
@@ -106,12 +103,7 @@ fn languages_and_lexicons() {
     let out = perturb(&args)
         .stderr("code-switch@1, seed 1: 1 of 2 texts changed, 1 without a place to edit, 2 of 3 edits made\n")
         .status(0);
-    assert!(
-        out.stdout.contains("\"text\":\"The wasser is kalt today.\"")
-            || out.stdout.contains("\"text\":\"The Wasser is kalt today.\""),
-        "{}",
-        out.stdout
-    );
+    assert!(out.stdout.contains("\"text\":\"The Wasser is kalt today.\""), "{}", out.stdout);
 }
 
 #[test]

@@ -16,8 +16,9 @@ pub(super) fn romanise(word: &str) -> String {
     let mut latin = false;
     while let Some(c) = chars.next() {
         let mark = unicode_normalization::char::is_combining_mark(c);
-        // A Latin letter's marks are its own; without marks of its own, any other letter's are gone with it.
-        if is_latin(c) || is_han(c) || mark && latin || !(mark || c.is_alphabetic()) && !is_joiner(c) {
+        // A Latin letter's marks are its own; any other letter's are gone with it.
+        let foreign = if mark { !latin } else { c.is_alphabetic() || is_joiner(c) };
+        if is_latin(c) || is_han(c) || !foreign {
             text.push(c);
             latin = !mark || latin;
             continue;
