@@ -8,6 +8,7 @@ mod bert;
 mod cache;
 mod config;
 mod fault;
+mod gradient;
 mod late;
 mod model;
 mod pieces;
@@ -19,8 +20,10 @@ mod weights;
 mod words;
 
 pub use batching::{Batching, Order};
+pub use bert::WeightGradients;
 pub use cache::Cache;
 pub use config::{Architecture, Config};
+pub use gradient::Gradients;
 pub use late::{LateHead, Side, TokenEmbeddings};
 pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;

@@ -12,8 +12,8 @@ use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
 use crate::data::stamp;
-use crate::kernel::rows;
-use crate::kernel::team::gather;
+use crate::kernel::team::{Team, gather};
+use crate::kernel::{backward, rows};
 
 /// Files that decide an embedding, besides the weights.
 const DECIDING: [&str; 7] = [
@@ -46,6 +46,27 @@ impl Recipe {
         let layer = if self.layer == config.layers { String::new() } else { format!("@{}", self.layer) };
         let l2 = if self.normalize { "+l2" } else { "" };
         format!("{}{layer}{l2}", self.pooling)
+    }
+
+    /// A text's embedding (as wide as its states) from its states (tokens × width).
+    #[must_use]
+    pub fn embedding(&self, states: &[f32], width: usize) -> Vec<f32> {
+        let mut row = vec![0.0; width];
+        self.pooling.pool(states, &mut row);
+        if self.normalize {
+            rows::normalize(&mut row);
+        }
+        row
+    }
+
+    /// From the gradient at a text's embedding to that at its states, into `out`, which is 0 when it comes.
+    pub fn back(&self, states: &[f32], mut gradient: Vec<f32>, out: &mut [f32]) {
+        if self.normalize {
+            let mut row = vec![0.0; gradient.len()];
+            self.pooling.pool(states, &mut row);
+            backward::normalize(&row, &mut gradient);
+        }
+        self.pooling.back(states, &gradient, out);
     }
 }
 
@@ -164,21 +185,11 @@ impl Model {
     /// A checkpoint that cannot be used; pooling `none`; a layer that the model has not; a value that is not finite.
     pub fn embed(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
         let recipe = how.recipe;
-        if recipe.pooling == Pooling::None {
-            let what = "pooling none gives no embedding of a text; ask for token embeddings".to_owned();
-            return Err(EncoderFault::Config { file: self.name.clone(), what }.into());
-        }
+        self.check_pooling(recipe)?;
         let width = self.config.hidden;
-        let pooled = self.each_batch(tokens, how, |text, states| {
-            let mut row = vec![0.0; width];
-            recipe.pooling.pool(states, &mut row);
-            if recipe.normalize {
-                rows::normalize(&mut row);
-            }
-            (text, row)
-        })?;
+        let pooled = self.each_text(tokens, how, |text, states| (text, recipe.embedding(states, width)))?;
         let mut out = vec![0.0; tokens.texts() * width];
-        pooled.for_each(|(text, row)| out[text * width..][..width].copy_from_slice(&row));
+        pooled.into_iter().for_each(|(text, row)| out[text * width..][..width].copy_from_slice(&row));
         if let Some(i) = out.iter().position(|x| !x.is_finite()) {
             return Err(self.not_finite("pooling".to_owned(), how.first + i / width).into());
         }
@@ -191,20 +202,43 @@ impl Model {
     /// As [`Self::embed`].
     pub fn embed_tokens(&self, tokens: &Tokens, how: &How<'_>) -> Result<Array2<f32>> {
         let width = self.config.hidden;
-        let states = self.each_batch(tokens, how, |text, states| (text, states.to_vec()))?;
+        let states = self.each_text(tokens, how, |text, states| (text, states.to_vec()))?;
         let mut out = vec![0.0; tokens.ids.len() * width];
-        states.for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
+        states
+            .into_iter()
+            .for_each(|(text, states)| out[tokens.offsets[text] * width..][..states.len()].copy_from_slice(&states));
         Ok(Array2::from_shape_vec((tokens.ids.len(), width), out).expect("a row a token"))
     }
 
     /// Runs the batches in parallel and gives `finish` each text with its states (tokens × hidden); what that returns comes in the order of the
     /// batches.
-    fn each_batch<T: Send>(
+    fn each_text<T: Send>(
         &self,
         tokens: &Tokens,
         how: &How<'_>,
         finish: impl Fn(usize, &[f32]) -> T + Sync,
-    ) -> Result<impl Iterator<Item = T>> {
+    ) -> Result<Vec<T>> {
+        let batches = self.each_batch(tokens, how, |bert, texts, given, team| {
+            let take = |mut rest: &[f32]| {
+                let each = texts.iter().zip(given).map(|(text, given)| {
+                    let (states, after) = rest.split_at(given.ids.len() * self.config.hidden);
+                    rest = after;
+                    finish(*text, states)
+                });
+                each.collect::<Vec<_>>()
+            };
+            bert.forward(given, how.recipe.layer, team, take)
+        })?;
+        Ok(batches.into_iter().flatten().collect())
+    }
+
+    /// Runs the batches in parallel: `pass` gets each batch's texts, by number and as tokens, and a team to share each step with.
+    pub(super) fn each_batch<T: Send>(
+        &self,
+        tokens: &Tokens,
+        how: &How<'_>,
+        pass: impl Fn(&Bert, &[usize], &[Text<'_>], &Team<'_>) -> Result<T, Stopped> + Sync,
+    ) -> Result<Vec<T>> {
         let bert = self.ready(how.recipe.layer)?;
         tokens.check(&self.config).map_err(|refused| self.refused(refused, how.first))?;
         bert.check_words(&tokens.ids)?;
@@ -216,27 +250,29 @@ impl Model {
             .map(|texts| {
                 let given = |text: &usize| Text { ids: tokens.text(*text), attended: tokens.attended(*text) };
                 let given: Vec<Text<'_>> = texts.iter().map(given).collect();
-                let take = |mut rest: &[f32]| {
-                    let each = texts.iter().zip(&given).map(|(text, given)| {
-                        let (states, after) = rest.split_at(given.ids.len() * self.config.hidden);
-                        rest = after;
-                        finish(*text, states)
-                    });
-                    each.collect::<Vec<_>>()
-                };
-                let out = gather(threads, |team| bert.forward(&given, how.recipe.layer, team, take)).map_err(
-                    |Stopped { stage, text }| (texts[text], self.not_finite(stage, how.first + texts[text])),
-                )?;
+                let out =
+                    gather(threads, |team| pass(bert, &texts, &given, team)).map_err(|Stopped { stage, text }| {
+                        (texts[text], self.not_finite(stage, how.first + texts[text]))
+                    })?;
                 (how.done)(texts.len());
                 Ok(out)
             })
-            .collect::<Vec<Result<Vec<T>, (usize, EncoderFault)>>>();
+            .collect::<Vec<Result<T, (usize, EncoderFault)>>>();
         // The first text that failed, whichever batch met its fault first.
         let (good, bad): (Vec<_>, Vec<_>) = finished.into_iter().partition(Result::is_ok);
         if let Some((_, fault)) = bad.into_iter().filter_map(Result::err).min_by_key(|(text, _)| *text) {
             return Err(fault.into());
         }
-        Ok(good.into_iter().flatten().flatten())
+        Ok(good.into_iter().flatten().collect())
+    }
+
+    /// Refuses a recipe that makes no embedding of a text.
+    pub(super) fn check_pooling(&self, recipe: &Recipe) -> Result<()> {
+        if recipe.pooling == Pooling::None {
+            let what = "pooling none gives no embedding of a text; ask for token embeddings".to_owned();
+            return Err(EncoderFault::Config { file: self.name.clone(), what }.into());
+        }
+        Ok(())
     }
 
     fn not_finite(&self, stage: String, text: usize) -> EncoderFault {
@@ -244,7 +280,7 @@ impl Model {
     }
 
     /// The weights, loaded, of a model that has this hidden layer.
-    fn ready(&self, layer: usize) -> Result<&Bert> {
+    pub(super) fn ready(&self, layer: usize) -> Result<&Bert> {
         let layers = self.config.layers;
         if layer > layers {
             return Err(EncoderFault::Layer { model: self.name.clone(), layer, layers }.into());

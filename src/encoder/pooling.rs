@@ -47,6 +47,30 @@ impl Pooling {
             Self::Cls | Self::None => {}
         }
     }
+
+    /// From the gradient at what was pooled (width) to that at the `states` (`out`, all 0 when it comes). The largest value of a dimension is its first token's
+    /// that has it.
+    pub(super) fn back(self, states: &[f32], gradient: &[f32], out: &mut [f32]) {
+        let width = gradient.len();
+        match self {
+            Self::Mean => {
+                let tokens = (states.len() / width) as f32;
+                for row in out.chunks_exact_mut(width) {
+                    row.iter_mut().zip(gradient).for_each(|(x, g)| *x = g / tokens);
+                }
+            }
+            Self::Cls => out[..width].copy_from_slice(gradient),
+            Self::Max => {
+                for (column, g) in gradient.iter().enumerate() {
+                    let at = (column..states.len())
+                        .step_by(width)
+                        .reduce(|best, at| if states[at] > states[best] { at } else { best });
+                    out[at.expect("at least one token")] = *g;
+                }
+            }
+            Self::None => {}
+        }
+    }
 }
 
 impl fmt::Display for Pooling {
@@ -86,6 +110,19 @@ mod tests {
         assert_eq!(pool(Pooling::Mean), [3.0, -5.0]);
         assert_eq!(pool(Pooling::Cls), [1.0, -4.0]);
         assert_eq!(pool(Pooling::Max), [6.0, -4.0]);
+    }
+
+    #[test]
+    fn each_pooling_sends_gradients_where_its_values_came_from() {
+        let states = [1.0, -4.0, 2.0, -5.0, 6.0, -4.0];
+        let back = |pooling: Pooling| {
+            let mut out = [0.0; 6];
+            pooling.back(&states, &[3.0, 6.0], &mut out);
+            out
+        };
+        assert_eq!(back(Pooling::Mean), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+        assert_eq!(back(Pooling::Cls), [3.0, 6.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(back(Pooling::Max), [0.0, 6.0, 0.0, 0.0, 3.0, 0.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::ArrayViewMut2;
 
+use super::bert::Tape;
 use crate::kernel::product::{Columns, Form, Rows};
 
 /// A matrix whose memory grows with the largest that it held.
@@ -22,6 +23,8 @@ pub(super) struct Space {
     pub(super) attended: Buffer,
     /// The inner activations of the feed-forward half.
     pub(super) wide: Buffer,
+    /// On the way back, the gradient at the output and the input of a layer: [T, H]. The others hold gradients then, too.
+    pub(super) gradient: Buffer,
     /// The left operand of the product at hand.
     pub(super) rows: Rows,
 }
@@ -30,6 +33,8 @@ pub(super) struct Space {
 pub(super) struct HeadSpace {
     /// [L, L].
     pub(super) scores: Buffer,
+    /// On the way back, their gradient: [L, L].
+    pub(super) slopes: Buffer,
     pub(super) rows: Rows,
     pub(super) columns: Columns,
 }
@@ -40,6 +45,7 @@ pub(super) struct Spaces {
     form: Form,
     passes: Mutex<Vec<Space>>,
     heads: Mutex<Vec<HeadSpace>>,
+    tapes: Mutex<Vec<Tape>>,
 }
 
 impl Buffer {
@@ -62,6 +68,7 @@ impl Space {
             context: Buffer::default(),
             attended: Buffer::default(),
             wide: Buffer::default(),
+            gradient: Buffer::default(),
             rows: Rows::new(form),
         }
     }
@@ -70,14 +77,15 @@ impl Space {
 impl HeadSpace {
     /// Empty, its operands in this form.
     fn new(form: Form) -> Self {
-        Self { scores: Buffer::default(), rows: Rows::new(form), columns: Columns::new(form) }
+        let (scores, slopes) = (Buffer::default(), Buffer::default());
+        Self { scores, slopes, rows: Rows::new(form), columns: Columns::new(form) }
     }
 }
 
 impl Spaces {
     /// None yet, to be in this form.
     pub(super) fn new(form: Form) -> Self {
-        Self { form, passes: Mutex::default(), heads: Mutex::default() }
+        Self { form, passes: Mutex::default(), heads: Mutex::default(), tapes: Mutex::default() }
     }
 
     /// Lends a space to a forward pass.
@@ -88,6 +96,11 @@ impl Spaces {
     /// Lends a space to attention heads.
     pub(super) fn heads<T>(&self, work: impl FnOnce(&mut HeadSpace) -> T) -> T {
         lend(&self.heads, || HeadSpace::new(self.form), work)
+    }
+
+    /// Lends a tape to a pass that goes back.
+    pub(super) fn tape<T>(&self, work: impl FnOnce(&mut Tape) -> T) -> T {
+        lend(&self.tapes, Tape::default, work)
     }
 }
 

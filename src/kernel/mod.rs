@@ -1,13 +1,14 @@
 //! The arithmetic contract, version 1.
 //!
 //! [`mod@reference`] is the contract as plain loops that a reader checks by eye. Everything else computes the same bits faster:
-//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`select`] comparisons and maxima; [`real`] exp and logarithms in f64 for statistics,
+//! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`backward`] their derivatives, [`select`] comparisons and maxima; [`real`] exp and logarithms in f64 for statistics,
 //! [`double`] row operations in f64, [`matrix`] and [`svd`] products and singular values made of them.
 //! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
 //! measures what the processor could do at most; [`team`] keeps threads awake through short steps.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+pub mod backward;
 pub mod double;
 pub mod isa;
 pub mod math;

@@ -128,6 +128,15 @@ fn add(values: &mut [f32; PANEL], other: &[f32; PANEL]) {
 }
 
 impl Activation {
+    /// Applies it to every number.
+    pub fn apply_to(self, values: &mut [f32]) {
+        match self {
+            Self::Gelu => rows::gelu(values),
+            Self::GeluNew => rows::gelu_new(values),
+            Self::Relu => rows::relu(values),
+        }
+    }
+
     #[inline(always)]
     fn apply(self, values: &mut [f32; PANEL]) {
         match self {

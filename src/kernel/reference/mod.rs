@@ -1,5 +1,7 @@
 //! The contract as plain loops: slow, short, and the judge of every faster path.
 
+pub mod backward;
+
 use super::{NotFinite, math};
 
 /// The largest magnitude on the grid: 127·2^16 + 127·2^8 + 127, so that a value splits into three signed 8-bit digits.

@@ -1,0 +1,256 @@
+//! Backward: from gradients at hidden states to those at the word embeddings, and at weights.
+//!
+//! With y = x·Wᵀ the gradient at x is that at y times W, and at W that at y, transposed, times x: exact products again, on grids of their own
+//! rows. All else is row by row ([`crate::kernel::reference::backward`]). A text's gradient at its embeddings depends on no other text; the weights' are
+//! sums over all tokens of a batch.
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+
+use super::forward::{each_head, places};
+use super::tape::{LayerTape, Tape};
+use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text, WeightGradients};
+use crate::encoder::Config;
+use crate::encoder::space::{HeadSpace, Space, Spaces};
+use crate::encoder::weights::Weights;
+use crate::kernel::product::{Columns, Epilogue, Rows, product, product_then};
+use crate::kernel::team::Team;
+use crate::kernel::{NotFinite, backward, rows};
+
+/// What one way back is made with.
+struct Way<'a> {
+    bert: &'a Bert,
+    places: &'a [Place],
+    team: &'a Team<'a>,
+}
+
+impl Bert {
+    /// Packs what gradients need besides what states need.
+    pub(in crate::encoder) fn prepare_backward(&self) {
+        self.layers.par_iter().for_each(|layer| {
+            for linear in [&layer.attention, &layer.attention_output, &layer.intermediate, &layer.output] {
+                linear.transposed(&self.weights);
+            }
+        });
+    }
+
+    /// Hidden states after `layer` layers, `shift` added to the word embeddings, of which `slope` makes the gradient of a scalar at the states
+    /// ([T, H] both; the gradient is 0 when it comes). Returns what that returns and the gradient at the word embeddings, [T, H].
+    pub(in crate::encoder) fn gradient<T>(
+        &self,
+        texts: &[Text<'_>],
+        shift: Option<&[f32]>,
+        layer: usize,
+        team: &Team<'_>,
+        weights: Option<&mut WeightGradients>,
+        slope: impl FnOnce(&[f32], &mut [f32]) -> T,
+    ) -> Result<(T, Vec<f32>), Stopped> {
+        let (tokens, places) = places(texts);
+        let way = Way { bert: self, places: &places, team };
+        self.spaces.pass(|space| {
+            self.spaces.tape(|tape| {
+                tape.rewind();
+                self.states(texts, shift, layer, team, space, Some(tape))?;
+                let h = self.config.hidden;
+                let states = space.states.sized(tokens, h);
+                let mut gradient = space.gradient.sized(tokens, h);
+                gradient.fill(0.0);
+                let given = slope(states.as_slice().expect("contiguous"), contiguous(&mut gradient));
+                way.back(space, tape, texts, weights)?;
+                Ok((given, space.gradient.sized(tokens, h).as_slice().expect("contiguous").to_vec()))
+            })
+        })
+    }
+}
+
+impl Way<'_> {
+    /// From the gradient at the states to that at the word embeddings, in the space's `gradient`.
+    fn back(
+        &self,
+        space: &mut Space,
+        tape: &Tape,
+        texts: &[Text<'_>],
+        mut weights: Option<&mut WeightGradients>,
+    ) -> Result<(), Stopped> {
+        let (bert, places) = (self.bert, self.places);
+        for (i, (layer, kept)) in bert.layers.iter().zip(tape.layers()).enumerate().rev() {
+            let done = self.layer(layer, kept, space, weights.as_deref_mut());
+            done.map_err(|e| Stopped::at(format!("gradient of layer {i}"), places, e))?;
+        }
+        let h = bert.config.hidden;
+        let tokens = places.last().map_or(0, |last| last.rows.end);
+        let mut gradient = space.gradient.sized(tokens, h);
+        let gradient = contiguous(&mut gradient);
+        bert.norm.back(tape.embedded.values(), gradient, weights.as_deref_mut());
+        if let Some(row) = gradient.chunks_exact(h).position(|row| row.iter().any(|x| !x.is_finite())) {
+            return Err(Stopped::at("gradient of the embeddings".to_owned(), places, NotFinite { row }));
+        }
+        if let Some(weights) = weights {
+            weights.embeddings(bert, texts, gradient);
+        }
+        Ok(())
+    }
+
+    /// From the gradient at a layer's output to that at its input, in place.
+    fn layer(
+        &self,
+        layer: &Layer,
+        kept: &LayerTape,
+        space: &mut Space,
+        mut weights: Option<&mut WeightGradients>,
+    ) -> Result<(), NotFinite> {
+        let (config, team) = (&self.bert.config, self.team);
+        let (tokens, h) = (self.places.last().map_or(0, |last| last.rows.end), config.hidden);
+        let Space { gradient, projected, context, attended, wide, rows, .. } = space;
+        let mut gradient = gradient.sized(tokens, h);
+        let mut wide = wide.sized(tokens, config.intermediate);
+        let mut attended = attended.sized(tokens, h);
+        let mut context = context.sized(tokens, h);
+        let mut projected = projected.sized(tokens, 3 * h);
+
+        layer.output_norm.back(kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
+        if let Some(weights) = weights.as_deref_mut() {
+            let mut active = kept.inner.values().to_vec();
+            config.activation.apply_to(&mut active);
+            weights.linear(&layer.output, &active, gradient.view(), team)?;
+        }
+        rows.fill(gradient.view())?;
+        self.through(&layer.output, rows, None, wide.view_mut());
+        backward::activation(config.activation, kept.inner.values(), contiguous(&mut wide));
+        if let Some(weights) = weights.as_deref_mut() {
+            let mut normal = kept.attended.values().to_vec();
+            layer.attention_norm.apply(&mut normal);
+            weights.linear(&layer.intermediate, &normal, wide.view(), team)?;
+        }
+        rows.fill(wide.view())?;
+        self.through(&layer.intermediate, rows, Some(gradient.view()), attended.view_mut());
+
+        layer.attention_norm.back(kept.attended.values(), contiguous(&mut attended), weights.as_deref_mut());
+        if let Some(weights) = weights.as_deref_mut() {
+            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), team)?;
+        }
+        rows.fill(attended.view())?;
+        self.through(&layer.attention_output, rows, None, context.view_mut());
+        self.attention(kept, context.view(), projected.view_mut())?;
+        if let Some(weights) = weights {
+            weights.linear(&layer.attention, kept.input.values(), projected.view(), team)?;
+        }
+        rows.fill(projected.view())?;
+        self.through(&layer.attention, rows, Some(attended.view()), gradient.view_mut());
+        Ok(())
+    }
+
+    /// From the gradient at a linear layer's output to that at its input, plus what reaches the input by another way.
+    fn through(
+        &self,
+        linear: &Linear,
+        gradient: &Rows,
+        residual: Option<ArrayView2<'_, f32>>,
+        out: ArrayViewMut2<'_, f32>,
+    ) {
+        let epilogue = Epilogue { residual, ..Epilogue::default() };
+        product_then(self.team, gradient, linear.transposed(&self.bert.weights), &epilogue, out);
+    }
+
+    /// From the gradient at what attention gathered, [T, H], to that at query, key and value, [T, 3H].
+    fn attention(
+        &self,
+        kept: &LayerTape,
+        context: ArrayView2<'_, f32>,
+        mut out: ArrayViewMut2<'_, f32>,
+    ) -> Result<(), NotFinite> {
+        let Config { hidden, heads, .. } = self.bert.config;
+        let shape = (context.nrows(), 3 * hidden);
+        let projected = ArrayView2::from_shape(shape, kept.projected.values()).expect("kept with this shape");
+        for text in self.places {
+            let rows = s![text.rows.clone(), ..];
+            let given = [projected.slice(rows), context.slice(rows)];
+            attention(given, out.slice_mut(rows), text.attended, heads, &self.bert.spaces, self.team)
+                .map_err(|_| NotFinite { row: text.rows.start })?;
+        }
+        Ok(())
+    }
+}
+
+/// Attention of one text: from `projected` [L, 3H] and the gradient at its context [L, H] to the gradient at `projected`.
+fn attention(
+    [projected, context]: [ArrayView2<'_, f32>; 2],
+    mut out: ArrayViewMut2<'_, f32>,
+    attended: usize,
+    heads: usize,
+    spaces: &Spaces,
+    team: &Team<'_>,
+) -> Result<(), NotFinite> {
+    let (tokens, h) = context.dim();
+    let width = h / heads;
+    let mut parts: Vec<_> = out.axis_chunks_iter_mut(Axis(1), width).map(Some).collect();
+    let mut of_head = |head: usize| [0, 1, 2].map(|i| parts[i * heads + head].take().expect("each part is one head's"));
+    let outputs = (0..heads).map(&mut of_head).collect();
+    each_head(outputs, 5 * tokens * tokens * h, spaces, team, |space, head, out| {
+        let part = |i: usize, n: usize| projected.slice(s![..n, i * h + head * width..i * h + (head + 1) * width]);
+        let gradient = context.slice(s![.., head * width..(head + 1) * width]);
+        space.back([part(0, tokens), part(1, attended), part(2, attended)], gradient, out)
+    })
+}
+
+impl HeadSpace {
+    /// One head: from Q [L, width], K and V [attended, width] each, and the gradient at its context to those at Q, K and V ([L, width] each: keys
+    /// and values that nobody looks at have none).
+    fn back(
+        &mut self,
+        [q, k, v]: [ArrayView2<'_, f32>; 3],
+        gradient: ArrayView2<'_, f32>,
+        [q_out, k_out, v_out]: &mut [ArrayViewMut2<'_, f32>; 3],
+    ) -> Result<(), NotFinite> {
+        let ((tokens, width), attended) = (q.dim(), k.nrows());
+        let root = (width as f32).sqrt();
+        let Self { scores, slopes, rows, columns } = self;
+        let mut scores = scores.sized(tokens, attended);
+        let mut slopes = slopes.sized(tokens, attended);
+        rows.fill(q)?;
+        columns.fill(k)?;
+        product(rows, columns, scores.view_mut());
+        rows::softmax(contiguous(&mut scores), attended, root);
+        rows.fill(gradient)?;
+        columns.fill(v)?;
+        product(rows, columns, slopes.view_mut());
+        let mut give = |out: &mut ArrayViewMut2<'_, f32>, left: ArrayView2<'_, f32>, right: ArrayView2<'_, f32>| {
+            rows.fill(left)?;
+            columns.fill(right)?;
+            product(rows, columns, out.slice_mut(s![..left.nrows(), ..]));
+            out.slice_mut(s![left.nrows().., ..]).fill(0.0);
+            Ok(())
+        };
+        give(v_out, scores.t(), gradient.t())?;
+        backward::softmax(scores.as_slice().expect("contiguous"), contiguous(&mut slopes), attended, root);
+        give(q_out, slopes.view(), k.t())?;
+        give(k_out, slopes.t(), q.t())
+    }
+}
+
+impl Linear {
+    /// W's columns.
+    fn transposed(&self, weights: &Weights) -> &Columns {
+        self.transposed.get_or_init(|| {
+            let (rows, columns) = self.shape;
+            let read = |name: &String| weights.read(&format!("{name}.weight"), &[rows, columns]);
+            let weight: Vec<f32> = self.names.iter().flat_map(|name| read(name).expect("read before")).collect();
+            let weight = ArrayView2::from_shape((self.names.len() * rows, columns), &weight).expect("read so");
+            Columns::of(weight.t(), self.weight.form()).expect("every value read is finite")
+        })
+    }
+}
+
+impl LayerNorm {
+    /// From the gradient at the norm's output to that at its input `x`, in place.
+    fn back(&self, x: &[f32], gradient: &mut [f32], weights: Option<&mut WeightGradients>) {
+        if let Some(weights) = weights {
+            weights.norm(self, x, gradient);
+        }
+        backward::layer_norm(x, gradient, &self.weight, self.epsilon);
+    }
+}
+
+fn contiguous<'a>(matrix: &'a mut ArrayViewMut2<'_, f32>) -> &'a mut [f32] {
+    matrix.as_slice_mut().expect("contiguous")
+}

@@ -1,0 +1,240 @@
+//! Forward: from token ids to hidden states.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+
+use super::tape::Tape;
+use super::{Bert, HEADS, Layer, LayerNorm, Linear, Place, Stopped, Text};
+use crate::encoder::Config;
+use crate::encoder::space::{HeadSpace, Space, Spaces};
+use crate::kernel::product::{Activation, Epilogue, Rows, product, product_then};
+use crate::kernel::team::Team;
+use crate::kernel::{NotFinite, rows};
+
+impl Bert {
+    /// Hidden states [T, H] of `texts` after `layer` layers (0: the embeddings), which `take` sees. The team shares each step.
+    pub(in crate::encoder) fn forward<T>(
+        &self,
+        texts: &[Text<'_>],
+        layer: usize,
+        team: &Team<'_>,
+        take: impl FnOnce(&[f32]) -> T,
+    ) -> Result<T, Stopped> {
+        self.spaces.pass(|space| {
+            self.states(texts, None, layer, team, space, None)?;
+            let (tokens, _) = places(texts);
+            Ok(take(space.states.sized(tokens, self.config.hidden).as_slice().expect("contiguous")))
+        })
+    }
+
+    /// Computes hidden states, all finite, into the space. To word embeddings `shift` [T, H] is added. What a way back needs goes on the tape.
+    pub(super) fn states(
+        &self,
+        texts: &[Text<'_>],
+        shift: Option<&[f32]>,
+        layer: usize,
+        team: &Team<'_>,
+        space: &mut Space,
+        mut tape: Option<&mut Tape>,
+    ) -> Result<(), Stopped> {
+        let (tokens, places) = places(texts);
+        let embedded = space.states.sized(tokens, self.config.hidden);
+        self.embed(texts, shift, embedded, tape.as_deref_mut());
+        for (i, layer) in self.layers.iter().take(layer).enumerate() {
+            let done = layer.forward(space, &self.spaces, &places, &self.config, team, tape.as_deref_mut());
+            done.map_err(|e| Stopped::at(format!("layer {i}"), &places, e))?;
+        }
+        let states = space.states.sized(tokens, self.config.hidden);
+        match states.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
+            Some(row) => Err(Stopped::at("hidden states".to_owned(), &places, NotFinite { row })),
+            None => Ok(()),
+        }
+    }
+
+    /// (word + token type 0) + position, then LayerNorm, into `states` [T, H].
+    fn embed(
+        &self,
+        texts: &[Text<'_>],
+        shift: Option<&[f32]>,
+        mut states: ArrayViewMut2<'_, f32>,
+        tape: Option<&mut Tape>,
+    ) {
+        let h = self.config.hidden;
+        let states = states.as_slice_mut().expect("contiguous");
+        let words = self.words();
+        let mut rows_left = states.chunks_exact_mut(h).enumerate();
+        for text in texts {
+            for (position, (id, (token, row))) in text.ids.iter().zip(rows_left.by_ref()).enumerate() {
+                words.row(*id as usize, row);
+                if let Some(shift) = shift {
+                    rows::add(row, &shift[token * h..][..h]);
+                }
+                rows::add(row, &self.token_type);
+                rows::add(row, &self.positions[(self.config.first_position + position) * h..][..h]);
+            }
+        }
+        if let Some(tape) = tape {
+            tape.embedded.keep(states);
+        }
+        self.norm.apply(states);
+    }
+}
+
+/// How many tokens all texts have, and where each text's are.
+pub(super) fn places(texts: &[Text<'_>]) -> (usize, Vec<Place>) {
+    let mut places = Vec::with_capacity(texts.len());
+    let mut start = 0;
+    for text in texts {
+        let end = start + text.ids.len();
+        places.push(Place { rows: start..end, attended: text.attended });
+        start = end;
+    }
+    (start, places)
+}
+
+impl Layer {
+    /// From the states of a layer's input to those of its output, in place.
+    fn forward(
+        &self,
+        space: &mut Space,
+        spaces: &Spaces,
+        texts: &[Place],
+        config: &Config,
+        team: &Team<'_>,
+        tape: Option<&mut Tape>,
+    ) -> Result<(), NotFinite> {
+        let (tokens, h) = (texts.last().map_or(0, |last| last.rows.end), config.hidden);
+        let Space { states, projected, context, attended, wide, rows, .. } = space;
+        let mut kept = tape.map(Tape::layer);
+        let mut states = states.sized(tokens, h);
+        let mut projected = projected.sized(tokens, 3 * h);
+        rows.fill(states.view())?;
+        self.attention.apply(rows, None, None, team, projected.view_mut());
+        let mut context = context.sized(tokens, h);
+        for text in texts {
+            let rows = s![text.rows.clone(), ..];
+            attend(projected.slice(rows), context.slice_mut(rows), text.attended, config.heads, spaces, team)
+                .map_err(|_| NotFinite { row: text.rows.start })?;
+        }
+        let mut attended = attended.sized(tokens, h);
+        rows.fill(context.view())?;
+        self.attention_output.apply(rows, None, Some(states.view()), team, attended.view_mut());
+        if let Some(kept) = &mut kept {
+            kept.input.keep(contiguous(&states));
+            kept.projected.keep(contiguous(&projected));
+            kept.context.keep(contiguous(&context));
+            kept.attended.keep(contiguous(&attended));
+        }
+        self.attention_norm.apply(attended.as_slice_mut().expect("contiguous"));
+
+        let mut wide = wide.sized(tokens, config.intermediate);
+        rows.fill(attended.view())?;
+        if let Some(kept) = &mut kept {
+            self.intermediate.apply(rows, None, None, team, wide.view_mut());
+            kept.inner.keep(contiguous(&wide));
+            config.activation.apply_to(wide.as_slice_mut().expect("contiguous"));
+        } else {
+            self.intermediate.apply(rows, Some(config.activation), None, team, wide.view_mut());
+        }
+        rows.fill(wide.view())?;
+        self.output.apply(rows, None, Some(attended.view()), team, states.view_mut());
+        if let Some(kept) = kept {
+            kept.output.keep(contiguous(&states));
+        }
+        self.output_norm.apply(states.as_slice_mut().expect("contiguous"));
+        Ok(())
+    }
+}
+
+fn contiguous<'a>(matrix: &'a ArrayViewMut2<'_, f32>) -> &'a [f32] {
+    matrix.as_slice().expect("contiguous")
+}
+
+/// Attention of one text: softmax(Q·Kᵀ / √width)·V for each head, from `projected` [L, 3H] into `context` [L, H]. Keys and values are the
+/// first `attended` tokens.
+fn attend(
+    projected: ArrayView2<'_, f32>,
+    mut context: ArrayViewMut2<'_, f32>,
+    attended: usize,
+    heads: usize,
+    spaces: &Spaces,
+    team: &Team<'_>,
+) -> Result<(), NotFinite> {
+    let (tokens, h) = context.dim();
+    let width = h / heads;
+    let outputs = context.axis_chunks_iter_mut(Axis(1), width).collect();
+    each_head(outputs, 2 * tokens * tokens * h, spaces, team, |space, head, out| {
+        let part = |i: usize, n: usize| projected.slice(s![..n, i * h + head * width..i * h + (head + 1) * width]);
+        space.attend([part(0, tokens), part(1, attended), part(2, attended)], out.view_mut())
+    })
+}
+
+/// Does `work` for each head with its output, all heads together `cost` multiplications, shared among the team.
+pub(super) fn each_head<O: Send>(
+    mut outputs: Vec<O>,
+    cost: usize,
+    spaces: &Spaces,
+    team: &Team<'_>,
+    work: impl Fn(&mut HeadSpace, usize, &mut O) -> Result<(), NotFinite> + Sync,
+) -> Result<(), NotFinite> {
+    let heads = outputs.len();
+    let parts = team.parts(heads, cost, HEADS);
+    if parts == 1 {
+        let mut outputs = outputs.iter_mut().enumerate();
+        return spaces.heads(|space| outputs.try_for_each(|(head, out)| work(space, head, out)));
+    }
+    let outputs: Vec<Mutex<O>> = outputs.into_iter().map(Mutex::new).collect();
+    let finite = AtomicBool::new(true);
+    team.each(parts, |part| {
+        spaces.heads(|space| {
+            let range = heads * part / parts..heads * (part + 1) / parts;
+            for (head, out) in range.clone().zip(&outputs[range]) {
+                if work(space, head, &mut out.lock().expect("each head is one part's")).is_err() {
+                    finite.store(false, Ordering::Relaxed);
+                }
+            }
+        });
+    });
+    // Which head it was is not said; the row is that of the text in any case.
+    if finite.into_inner() { Ok(()) } else { Err(NotFinite { row: 0 }) }
+}
+
+impl HeadSpace {
+    /// One head: Q [L, width], K and V [attended, width] each.
+    fn attend(&mut self, [q, k, v]: [ArrayView2<'_, f32>; 3], out: ArrayViewMut2<'_, f32>) -> Result<(), NotFinite> {
+        let (tokens, width) = q.dim();
+        let attended = k.nrows();
+        let mut scores = self.scores.sized(tokens, attended);
+        self.rows.fill(q)?;
+        self.columns.fill(k)?;
+        product(&self.rows, &self.columns, scores.view_mut());
+        rows::softmax(scores.as_slice_mut().expect("contiguous"), attended, (width as f32).sqrt());
+        self.rows.fill(scores.view())?;
+        self.columns.fill(v.t())?;
+        product(&self.rows, &self.columns, out);
+        Ok(())
+    }
+}
+
+impl Linear {
+    /// activation(x·Wᵀ + b) + residual into `out`.
+    fn apply(
+        &self,
+        x: &Rows,
+        activation: Option<Activation>,
+        residual: Option<ArrayView2<'_, f32>>,
+        team: &Team<'_>,
+        out: ArrayViewMut2<'_, f32>,
+    ) {
+        let epilogue = Epilogue { bias: Some(&self.bias), activation, residual };
+        product_then(team, x, &self.weight, &epilogue, out);
+    }
+}
+
+impl LayerNorm {
+    pub(super) fn apply(&self, states: &mut [f32]) {
+        rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
+    }
+}

@@ -1,0 +1,86 @@
+//! Gradients at weights: sums over all tokens of a batch.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayD, ArrayView2, IxDyn};
+
+use super::{Bert, LayerNorm, Linear, Text};
+use crate::kernel::product::{Columns, Epilogue, Rows, product_then};
+use crate::kernel::team::Team;
+use crate::kernel::{NotFinite, backward, rows};
+
+/// The gradient of a scalar at every weight that it depends on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WeightGradients {
+    /// By the names that the tensors have in the checkpoint; all but the word embeddings.
+    pub tensors: BTreeMap<String, ArrayD<f32>>,
+    /// Rows of the word embeddings, by token id: those of the tokens that occur.
+    pub words: BTreeMap<u32, Vec<f32>>,
+}
+
+impl WeightGradients {
+    /// At W and b, from a linear layer's input `x` [T, k] and the gradient at its output [T, n]: gradientᵀ·x, an exact product over T, and column sums.
+    pub(super) fn linear(
+        &mut self,
+        linear: &Linear,
+        x: &[f32],
+        gradient: ArrayView2<'_, f32>,
+        team: &Team<'_>,
+    ) -> Result<(), NotFinite> {
+        let (rows, width) = linear.shape;
+        let (tokens, n) = gradient.dim();
+        let x = ArrayView2::from_shape((tokens, width), x).expect("kept with this shape");
+        let form = linear.weight.form();
+        // What is not finite in a column is some token's: which one, the product of the rows says, which comes next.
+        let unknown = |_| NotFinite { row: 0 };
+        let left = Rows::of(gradient.t(), form).map_err(unknown)?;
+        let right = Columns::of(x.t(), form).map_err(unknown)?;
+        let mut out = Array2::zeros((n, width));
+        product_then(team, &left, &right, &Epilogue::default(), out.view_mut());
+        let mut bias = vec![0.0; n];
+        backward::column_sums(gradient.as_slice().expect("contiguous"), &mut bias);
+        let parts = out.as_slice().expect("contiguous").chunks_exact(rows * width).zip(bias.chunks_exact(rows));
+        for (name, (weight, bias)) in linear.names.iter().zip(parts) {
+            self.put(format!("{name}.weight"), &[rows, width], weight.to_vec());
+            self.put(format!("{name}.bias"), &[rows], bias.to_vec());
+        }
+        Ok(())
+    }
+
+    /// At a norm's weight and bias, from its input and the gradient at its output.
+    pub(super) fn norm(&mut self, norm: &LayerNorm, x: &[f32], gradient: &[f32]) {
+        let width = norm.weight.len();
+        let mut normal = x.to_vec();
+        backward::normalized(&mut normal, width, norm.epsilon);
+        normal.iter_mut().zip(gradient).for_each(|(x, g)| *x *= g);
+        for (name, values) in norm.names.iter().zip([&normal[..], gradient]) {
+            let mut sums = vec![0.0; width];
+            backward::column_sums(values, &mut sums);
+            self.put(name.clone(), &[width], sums);
+        }
+    }
+
+    /// At the three embeddings, from the gradient at their sum [T, H]: rows are added in the order of the tokens.
+    pub(super) fn embeddings(&mut self, bert: &Bert, texts: &[Text<'_>], gradient: &[f32]) {
+        let config = &bert.config;
+        let h = config.hidden;
+        let mut positions = vec![0.0; config.positions * h];
+        let mut types = vec![0.0; config.types * h];
+        backward::column_sums(gradient, &mut types[..h]);
+        let mut left = gradient.chunks_exact(h);
+        for text in texts {
+            for ((position, id), row) in text.ids.iter().enumerate().zip(left.by_ref()) {
+                rows::add(&mut positions[(config.first_position + position) * h..][..h], row);
+                rows::add(self.words.entry(*id).or_insert_with(|| vec![0.0; h]), row);
+            }
+        }
+        let name = |part: &str| bert.word.replace("word_embeddings", part);
+        self.put(name("position_embeddings"), &[config.positions, h], positions);
+        self.put(name("token_type_embeddings"), &[config.types, h], types);
+    }
+
+    fn put(&mut self, name: String, shape: &[usize], values: Vec<f32>) {
+        let tensor = ArrayD::from_shape_vec(IxDyn(shape), values).expect("as many values as the shape has");
+        self.tensors.insert(name, tensor);
+    }
+}
