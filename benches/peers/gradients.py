@@ -33,7 +33,7 @@ def main(folder: str, out: str) -> None:
     for name, weight in model.named_parameters():
         if weight.grad is not None and "word_embeddings" not in name:
             flat = weight.grad.flatten()
-            kept[f"weight.{name}"] = torch.cat([flat.norm()[None], flat[:8]])
+            kept[f"weight.{name}"] = torch.cat([flat.double().norm().float()[None], flat[:8]])
     safetensors.torch.save_file(kept, out, metadata={"torch": torch.__version__, "scalar": str(total)})
 
 

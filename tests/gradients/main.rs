@@ -1,6 +1,7 @@
 //! Gradients of encoders: against finite differences of a plain f64 encoder, against PyTorch's, and with the same bits however they are computed.
 
 mod double;
+mod pytorch;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
