@@ -12,6 +12,10 @@ pub(crate) enum AttackFault {
     Edits(String),
     #[error("{0:?} is no language: expected a code of two or three letters, as en, deu or pt-BR")]
     Language(String),
+    #[error("document {0}: its embedding is not finite")]
+    Document(usize),
+    #[error("an embedding of a query is not finite")]
+    Embedding,
 }
 
 impl crate::error::Fault for AttackFault {}

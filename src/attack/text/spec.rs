@@ -65,6 +65,12 @@ impl Amount {
 }
 
 impl Spec {
+    /// One step.
+    #[must_use]
+    pub fn of(kind: Kind, amount: Amount) -> Self {
+        Self { steps: vec![Step { kind, amount: Some(amount) }] }
+    }
+
     /// The steps.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
