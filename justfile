@@ -47,3 +47,28 @@ bench *filter:
 # Snellen beside PyTorch, ONNX Runtime, candle, faer and matrixmultiply: parts and options are in `just bench-peers --help`.
 bench-peers *options:
     python3 benches/peers/run.py {{options}}
+
+# Attacks on Tatoeba's queries of ten languages: random edits, the worst of 32, greedy, HotFlip, at budgets 1 to 3; 200 queries each. Resumes.
+table-attack-tatoeba model="multilingual-e5-small-q4" languages="swh tgl mar amh jav tel deu fra fin spa":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    data=$(cargo run --release --quiet -- data path tatoeba)
+    for language in {{languages}}; do
+      out=target/attack/tatoeba/$language
+      mkdir -p $out
+      cp $data/tatoeba.$language-eng.$language $out/queries.txt
+      cp $data/tatoeba.$language-eng.eng $out/english.txt
+      echo "$language"
+      cargo run --release --quiet -- attack --model {{model}} --queries $out/queries.txt --corpus $out/english.txt --language $language \
+        --query-prefix "query: " --corpus-prefix "query: " --method random,worst,greedy,hotflip --limit 200 --output $out/found
+    done
+
+# The same on AfriQA's test questions.
+table-attack-afriqa model="multilingual-e5-small-q4" languages="bem hau swa yor zul":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    data=$(cargo run --release --quiet -- data path afriqa)
+    for language in {{languages}}; do
+      cargo run --release --quiet -- attack --model {{model}} --queries $data/queries.$language.tsv --corpus $data/corpus.en.tsv --qrels $data/qrels.$language.txt \
+        --language $language --query-prefix "query: " --corpus-prefix "passage: " --method random,worst,greedy,hotflip --limit 200 --output target/attack/afriqa/$language
+    done

@@ -159,3 +159,13 @@ impl fmt::Display for Method {
         }
     }
 }
+
+impl fmt::Display for Search<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, kind, budget, until, seed, .. } = self;
+        match method {
+            Method::HotFlip(_) => write!(f, "{method}(budget={budget},until={until})"),
+            _ => write!(f, "{method}({kind},budget={budget},until={until},seed={seed})"),
+        }
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod align;
+mod attack;
 mod compare;
 mod data;
 mod doctor;
@@ -78,6 +79,7 @@ enum Command {
     Transport(transport::Args),
     Align(align::Args),
     Perturb(perturb::Args),
+    Attack(attack::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -239,6 +241,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Transport(args) => transport::run(args, &context),
         Command::Align(args) => align::run(args, &context),
         Command::Perturb(args) => perturb::run(args, &context),
+        Command::Attack(args) => attack::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

@@ -1,0 +1,332 @@
+//! `snellen attack`: queries, documents and judgements in, adversarial queries out, with what they cost the encoder.
+
+mod journal;
+mod results;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use journal::Journal;
+use snellen::attack::Flips;
+use snellen::attack::ball::{Ball, Norm};
+use snellen::attack::search::{Method, Outcome, Search, State};
+use snellen::attack::text::{Kind, Language, Lexicon, Options};
+use snellen::attack::victim::{Query, Victim};
+use snellen::data::digest::Digest;
+use snellen::data::text::{self, Text};
+use snellen::data::trec::{Qrels, TrecFile};
+use snellen::encoder::{How, Recipe};
+use snellen::kernel::ARITH;
+
+use super::encoding::{Encoding, Prefixes};
+use super::task::check_output;
+use super::{Context, Ending, Failure, progress, same_file};
+
+/// Queries that are attacked together: what they cost is kept when they are done.
+const TOGETHER: usize = 32;
+
+/// Attack queries: find those changes of them by which their relevant documents are lost.
+///
+/// Methods by text: random (so many edits, whatever they do), worst (the worst of so many such), greedy (one edit after the other, each the worst of so many) and hotflip (one token
+/// after the other, exchanged for another that gradients propose). Methods on word embeddings: fgsm, pgd, freelb.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
+    #[arg(long)]
+    model: String,
+    /// Queries: .txt (one a line), .tsv (id, tab, text) or .jsonl ({"id", "text"}), each also .gz.
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// Documents, likewise; a "title" in .jsonl comes before the text.
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Which documents are relevant (TREC's format). Default: the document with the query's own id, as in bitext.
+    #[arg(long, value_name = "FILE")]
+    qrels: Option<PathBuf>,
+    /// random, worst, greedy, hotflip, fgsm, pgd, freelb; several with commas between them.
+    #[arg(long, value_name = "METHOD", value_delimiter = ',', required = true)]
+    method: Vec<Name>,
+    /// How many edits or tokens at most.
+    #[arg(long, value_name = "N", default_value = "3")]
+    budget: NonZeroUsize,
+    /// How many candidates are looked at for each query at each step.
+    #[arg(long, value_name = "N", default_value = "32")]
+    candidates: NonZeroUsize,
+    /// The perturbation whose edits are made; `snellen perturb --list` has them.
+    #[arg(long, value_name = "KIND", default_value = "typo")]
+    kind: Kind,
+    /// A query is lost when its best relevant document ranks below this: its attack ends.
+    #[arg(long, value_name = "RANK", default_value = "1")]
+    until: NonZeroUsize,
+    /// What is drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The queries' language, ISO 639-1 or 639-3: whose keyboard. Default: by script.
+    #[arg(long, value_name = "CODE")]
+    language: Option<Language>,
+    /// Translations, for --kind code-switch.
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
+    /// How many letters at the beginning of a word slips of typing leave alone.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    protect: usize,
+    /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = positive)]
+    radius: f64,
+    /// Of pgd and freelb: how many steps.
+    #[arg(long, value_name = "N", default_value = "5")]
+    steps: NonZeroUsize,
+    /// Of pgd: which shifts are as large as can be: l2 (of every token) or linf (every number).
+    #[arg(long, value_name = "NORM", default_value = "l2")]
+    norm: PgdNorm,
+    /// Attack only the first N queries.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    prefixes: Prefixes,
+    #[command(flatten)]
+    encoding: Encoding,
+    /// Where results go. What is there of the same attack is gone on with.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+enum Name {
+    Random,
+    Worst,
+    Greedy,
+    Hotflip,
+    Fgsm,
+    Pgd,
+    Freelb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum PgdNorm {
+    L2,
+    Linf,
+}
+
+/// An attack that was asked for.
+enum Attack<'a> {
+    Text(Search<'a>),
+    Embedding(Ball),
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let radius = text.parse().ok().filter(|radius| *radius > 0.0 && *radius <= 1e3);
+    radius.ok_or_else(|| "expected a number above 0 and up to 1000".to_owned())
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
+    let names: BTreeSet<Name> = args.method.iter().copied().collect();
+    if args.kind == Kind::CodeSwitch && args.lexicon.is_none() {
+        return Err(Failure::Usage("--kind code-switch needs --lexicon FILE".to_owned()));
+    }
+    let files = results::files(names.iter().map(|name| name.file()), &args.queries);
+    let inputs = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).chain(&args.lexicon);
+    for input in inputs {
+        if let Some(file) = files.iter().find(|file| same_file(input, &args.output.join(file))) {
+            return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
+        }
+    }
+    check_output(&args.output, files)?;
+    let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
+    let (texts, corpus) = read(args)?;
+    let (queries, unfit) = queries(args, &texts, &corpus)?;
+    if queries.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{}: no query has a relevant document and another",
+            args.queries.display()
+        )));
+    }
+    if unfit > 0 {
+        context.note(&format!(
+            "queries without a relevant document, or to which all are relevant: {unfit}, and do not count"
+        ));
+    }
+    let model = context.model(&args.model)?;
+    let recipe = |prefix: &str| args.encoding.recipe(&model, prefix);
+    let (of_queries, of_documents) = (recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix));
+    let documents: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
+    let bar = progress::bar(context, documents.len(), "encoding");
+    let how = How { recipe: &of_documents, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
+    let embeddings = context.embeddings(args.encoding.no_cache).embed(&model, &how, &documents)?;
+    bar.finish_and_clear();
+    let inputs =
+        digest(args, &queries, [&of_queries, &of_documents], [model.digest(), &words(&documents)], lexicon.as_ref());
+    let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?;
+    let options = Options {
+        language: args.language.clone().unwrap_or_default(),
+        lexicon: lexicon.as_ref(),
+        protect: args.protect,
+        amount: None,
+    };
+    let flips = names.contains(&Name::Hotflip).then(|| Flips::of(&model)).transpose()?;
+    let mut found = Vec::new();
+    for name in names {
+        let attack = args.attack(name, &victim, &options);
+        let outcomes = attacked(args, context, name, &attack, flips.as_ref(), &victim, &queries, &inputs)?;
+        found.push((name, attack.to_string(), outcomes));
+    }
+    results::finish(args, context, &model, &of_queries, &queries, &texts, &found)?;
+    std::mem::forget(model);
+    Ok(Ending::Holds)
+}
+
+/// Attacks all queries; those that an earlier run is through with are as they were.
+#[allow(clippy::too_many_arguments)]
+fn attacked(
+    args: &Args,
+    context: &Context,
+    name: Name,
+    attack: &Attack<'_>,
+    flips: Option<&Flips>,
+    victim: &Victim<'_>,
+    queries: &[Query],
+    inputs: &str,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut key = Digest::new();
+    key.field(inputs).field(attack.to_string());
+    let mut journal = Journal::open(&args.output.join(format!("journal.{}.jsonl", name.file())), &key.hex());
+    if journal.len() > 0 {
+        context.note(&format!("{}: {} of {} queries were attacked before", name.file(), journal.len(), queries.len()));
+    }
+    let bar = progress::bar(context, queries.len(), name.file());
+    let open: Vec<&Query> = queries.iter().filter(|query| journal.get(&query.id).is_none()).collect();
+    bar.inc((queries.len() - open.len()) as u64);
+    for part in open.chunks(TOGETHER) {
+        let part: Vec<Query> = part.iter().map(|query| (*query).clone()).collect();
+        let outcomes = match attack {
+            Attack::Text(search) => search.run(flips, &part)?,
+            Attack::Embedding(ball) => shifted(ball, victim, &part)?,
+        };
+        journal.add(part.iter().map(|query| query.id.clone()).zip(outcomes))?;
+        bar.inc(part.len() as u64);
+    }
+    bar.finish_and_clear();
+    let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
+    Ok(queries.iter().map(outcome).collect())
+}
+
+/// The outcomes of an attack that leaves texts as they are.
+fn shifted(ball: &Ball, victim: &Victim<'_>, queries: &[Query]) -> Result<Vec<Outcome>, Failure> {
+    let found = ball.attack(victim, queries)?;
+    let outcome = |(query, standings): (&Query, Vec<_>)| {
+        let state = |standing| State { text: query.text.clone(), edits: 0, standing };
+        Outcome { tried: standings.len(), states: standings.into_iter().map(state).collect() }
+    };
+    Ok(queries.iter().zip(found).map(outcome).collect())
+}
+
+/// Queries and documents, the latter in the order of their ids.
+fn read(args: &Args) -> Result<(Vec<Text>, Vec<Text>), Failure> {
+    let (queries, mut corpus) = (text::read(&args.queries)?, text::read_documents(&args.corpus)?);
+    text::check_query_ids(&args.queries.display().to_string(), &queries)?;
+    text::check_ids(&args.corpus.display().to_string(), &corpus)?;
+    corpus.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((queries, corpus))
+}
+
+/// The queries that can be attacked, and how many cannot.
+fn queries(args: &Args, texts: &[Text], corpus: &[Text]) -> Result<(Vec<Query>, usize), Failure> {
+    let row: BTreeMap<&str, usize> = corpus.iter().enumerate().map(|(row, text)| (text.id.as_str(), row)).collect();
+    let judged = args.qrels.as_deref().map(|file| Qrels::read(&TrecFile::open(file)?)).transpose()?;
+    let relevant = |id: &str| -> Vec<usize> {
+        let Some(judged) = &judged else { return row.get(id).copied().into_iter().collect() };
+        let of_query = judged.queries().filter(|(query, _)| *query == id).flat_map(|(_, judgements)| judgements);
+        let rows: BTreeSet<usize> =
+            of_query.filter(|j| j.grade > 0).filter_map(|j| row.get(j.document.as_str()).copied()).collect();
+        rows.into_iter().collect()
+    };
+    let query = |text: &Text| Query { id: text.id.clone(), text: text.text.clone(), relevant: relevant(&text.id) };
+    let all: Vec<Query> = texts.iter().take(args.limit.unwrap_or(usize::MAX)).map(query).collect();
+    let suits = |query: &Query| !query.relevant.is_empty() && query.relevant.len() < corpus.len();
+    let fit: Vec<Query> = all.iter().filter(|query| suits(query)).cloned().collect();
+    let unfit = all.len() - fit.len();
+    Ok((fit, unfit))
+}
+
+/// SHA-256 over texts.
+fn words(texts: &[&str]) -> String {
+    let mut digest = Digest::new();
+    texts.iter().for_each(|text| _ = digest.field(text));
+    digest.hex()
+}
+
+/// SHA-256 over all that decides outcomes, but the attack itself.
+fn digest(
+    args: &Args,
+    queries: &[Query],
+    recipes: [&Recipe; 2],
+    others: [&str; 2],
+    lexicon: Option<&Lexicon>,
+) -> String {
+    let mut digest = Digest::new();
+    digest.field("attack").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
+    digest.field(format!("{recipes:?}")).field(others[0]).field(others[1]);
+    digest
+        .field(format!("{:?} {} {} {}", args.language, args.protect, args.until, args.seed))
+        .field(format!("{lexicon:?}"));
+    for query in queries {
+        digest.field(&query.id).field(&query.text).field(format!("{:?}", query.relevant));
+    }
+    digest.hex()
+}
+
+impl Args {
+    fn attack<'a>(&self, name: Name, victim: &'a Victim<'a>, options: &Options<'a>) -> Attack<'a> {
+        let most = self.candidates.get();
+        let search = |method| {
+            Attack::Text(Search {
+                victim,
+                method,
+                kind: self.kind,
+                options: options.clone(),
+                budget: self.budget.get(),
+                until: self.until.get(),
+                seed: self.seed,
+            })
+        };
+        let norm = if self.norm == PgdNorm::L2 { Norm::Token } else { Norm::Number };
+        match name {
+            Name::Random => search(Method::Random),
+            Name::Worst => search(Method::Worst(most)),
+            Name::Greedy => search(Method::Greedy(most)),
+            Name::Hotflip => search(Method::HotFlip(most)),
+            Name::Fgsm => Attack::Embedding(Ball::fgsm(self.radius)),
+            Name::Pgd => Attack::Embedding(Ball::pgd(norm, self.radius, self.steps.get())),
+            Name::Freelb => Attack::Embedding(Ball::free_lb(self.radius, self.steps.get(), self.seed)),
+        }
+    }
+}
+
+impl std::fmt::Display for Attack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(search) => search.fmt(f),
+            Self::Embedding(ball) => ball.fmt(f),
+        }
+    }
+}
+
+impl Name {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Worst => "worst",
+            Self::Greedy => "greedy",
+            Self::Hotflip => "hotflip",
+            Self::Fgsm => "fgsm",
+            Self::Pgd => "pgd",
+            Self::Freelb => "freelb",
+        }
+    }
+
+    /// Whether texts change.
+    fn writes(self) -> bool {
+        matches!(self, Self::Random | Self::Worst | Self::Greedy | Self::Hotflip)
+    }
+}

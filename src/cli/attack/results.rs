@@ -1,0 +1,194 @@
+//! What comes of attacks: a table, adversarial queries, every state, curves.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use snellen::attack::search::{Outcome, State};
+use snellen::attack::victim::Query;
+use snellen::data::atomic;
+use snellen::data::digest::Digest;
+use snellen::data::text::{Text, rewritten, write};
+use snellen::encoder::{Model, Recipe};
+use snellen::kernel::ARITH;
+use snellen::metric::significance::randomization;
+
+use super::{Args, Name};
+use crate::cli::task::csv;
+use crate::cli::{Context, Failure};
+
+/// Assignments of signs that tests draw.
+const SAMPLES: usize = 100_000;
+
+/// What became of all queries under one attack: what it is called, and how it was made.
+pub(super) type Found = (Name, String, Vec<Outcome>);
+
+/// A point of a curve.
+struct Point {
+    budget: usize,
+    /// The share of queries whose relevant document is within the rank.
+    held: f64,
+    /// The share of the queries held before that were lost; none where none was.
+    success: Option<f64>,
+    margin: f64,
+    edits: f64,
+}
+
+/// The files of an output folder.
+pub(super) fn files<'a>(methods: impl Iterator<Item = &'a str>, queries: &Path) -> Vec<String> {
+    let of_method = |method: &str| [format!("journal.{method}.jsonl"), adversarial(method, queries)].map(String::from);
+    let fixed = ["states.csv", "curve.csv", "summary.json"].map(str::to_owned);
+    fixed.into_iter().chain(methods.flat_map(of_method)).collect()
+}
+
+/// The file of a method's queries: in the format of the queries' own.
+fn adversarial(method: &str, queries: &Path) -> String {
+    let name = queries.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy().into_owned();
+    format!("queries.{method}.{extension}")
+}
+
+/// Writes everything and prints the table.
+pub(super) fn finish(
+    args: &Args,
+    context: &Context,
+    model: &Model,
+    recipe: &Recipe,
+    queries: &[Query],
+    texts: &[Text],
+    found: &[Found],
+) -> Result<(), Failure> {
+    let folder = &args.output;
+    let mut methods = Vec::new();
+    let (mut table, mut curves, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let mut whole = Digest::new();
+    for (name, how, outcomes) in found {
+        let digest = digest(queries, outcomes);
+        whole.field(how).field(&digest);
+        let points = points(args.until.get(), outcomes);
+        let against = name.writes().then(|| against_random(args, found, outcomes)).flatten();
+        for point in &points {
+            let row = [point.held, point.success.unwrap_or(f64::NAN), point.margin, point.edits].map(|x| x.to_string());
+            let row = [name.file().to_owned(), point.budget.to_string()].into_iter().chain(row);
+            curves.push(row.map(|field| if field == "NaN" { String::new() } else { field }).collect());
+        }
+        table.extend(lines(name.file(), &points, against));
+        rows(name.file(), queries, outcomes, &mut states);
+        if name.writes() {
+            let file = folder.join(adversarial(name.file(), &args.queries));
+            write(&file, &written(args, queries, texts, outcomes)?)?;
+        }
+        methods.push(json!({
+            "method": name.file(), "how": how, "digest": digest, "queries": queries.len(),
+            "candidates": outcomes.iter().map(|outcome| outcome.tried).sum::<usize>(),
+            "p_against_random": against.map(|(p, _)| p), "held_less_than_random": against.map(|(_, less)| less),
+            "curve": points.iter().map(Point::json).collect::<Vec<_>>(),
+        }));
+    }
+    let header = ["method", "budget", "held", "success", "margin", "edits"];
+    atomic::write(&folder.join("curve.csv"), &csv(&header, &curves)?)?;
+    let header = ["method", "query", "budget", "edits", "rank", "margin", "text"];
+    atomic::write(&folder.join("states.csv"), &csv(&header, &states)?)?;
+    let summary = json!({
+        "schema": 1,
+        "model": model.name(), "model_sha256": model.digest(), "pooling": recipe.name(model.config()), "prefix": recipe.prefix,
+        "until": args.until, "seed": args.seed, "arith": ARITH, "methods": methods, "digest": whole.hex(),
+    });
+    atomic::write(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "method    budget     held  success   margin  edits  than random")?;
+    table.iter().try_for_each(|line: &String| writeln!(out, "{line}"))?;
+    writeln!(out, "{} queries, {}", queries.len(), whole.hex())?;
+    context.note(&format!("{}: adversarial queries, states.csv, curve.csv, summary.json", folder.display()));
+    Ok(())
+}
+
+/// A method's curve for people; beside its end whether it holds fewer queries than random edits do.
+fn lines(method: &str, points: &[Point], against: Option<(f64, f64)>) -> Vec<String> {
+    let line = |(i, point): (usize, &Point)| {
+        let success = point.success.map_or_else(|| "–".to_owned(), |success| format!("{success:.4}"));
+        let end = match against {
+            Some((p, less)) if i + 1 == points.len() => format!("  {:+.4}, p {p:.5}", -less),
+            _ => String::new(),
+        };
+        let Point { budget, held, margin, edits, .. } = point;
+        format!("{method:8}  {budget:>6}  {held:>7.4}  {success:>7}  {margin:>7.4}  {edits:>5.2}{end}")
+    };
+    points.iter().enumerate().map(line).collect()
+}
+
+fn points(until: usize, outcomes: &[Outcome]) -> Vec<Point> {
+    let count = outcomes.len() as f64;
+    let held = |state: &State| state.standing.rank <= until;
+    let before = outcomes.iter().filter(|outcome| held(&outcome.states[0])).count();
+    let mean = |budget: usize, value: &dyn Fn(&State) -> f64| {
+        outcomes.iter().fold(0.0, |sum, outcome| sum + value(&outcome.states[budget])) / count
+    };
+    let point = |budget: usize| {
+        let lost = |outcome: &&Outcome| held(&outcome.states[0]) && !held(&outcome.states[budget]);
+        let lost = outcomes.iter().filter(lost).count();
+        Point {
+            budget,
+            held: mean(budget, &|state| f64::from(u8::from(held(state)))),
+            success: (before > 0).then(|| lost as f64 / before as f64),
+            margin: mean(budget, &|state| f64::from(state.standing.margin)),
+            edits: mean(budget, &|state| state.edits as f64),
+        }
+    };
+    (0..outcomes[0].states.len()).map(point).collect()
+}
+
+/// Two-sided p of the paired randomisation test, query by query, that an attack holds as many queries as random edits of the same budget, and how many fewer
+/// it holds; none where random edits were not asked for.
+fn against_random(args: &Args, found: &[Found], outcomes: &[Outcome]) -> Option<(f64, f64)> {
+    let (_, _, random) = found.iter().find(|(name, ..)| *name == Name::Random)?;
+    if random == outcomes {
+        return None;
+    }
+    let held = |outcome: &Outcome| f64::from(u8::from(outcome.last().standing.rank <= args.until.get()));
+    let differences: Vec<f64> = random.iter().zip(outcomes).map(|(random, ours)| held(random) - held(ours)).collect();
+    let less = differences.iter().fold(0.0, |sum, d| sum + d) / differences.len() as f64;
+    Some((randomization(&differences, SAMPLES, args.seed), less))
+}
+
+fn rows(method: &str, queries: &[Query], outcomes: &[Outcome], rows: &mut Vec<Vec<String>>) {
+    for (query, outcome) in queries.iter().zip(outcomes) {
+        for (budget, state) in outcome.states.iter().enumerate() {
+            let State { text, edits, standing } = state;
+            let numbers =
+                [budget.to_string(), edits.to_string(), standing.rank.to_string(), standing.margin.to_string()];
+            let ids = [method, &query.id].map(str::to_owned);
+            rows.push(ids.into_iter().chain(numbers).chain([text.clone()]).collect());
+        }
+    }
+}
+
+/// The file of queries with adversarial texts; those that were not attacked as they are.
+fn written(args: &Args, queries: &[Query], texts: &[Text], outcomes: &[Outcome]) -> Result<Vec<u8>, Failure> {
+    let mut attacked = queries.iter().zip(outcomes).peekable();
+    let text = |text: &Text| match attacked.next_if(|(query, _)| query.id == text.id) {
+        Some((_, outcome)) => outcome.last().text.clone(),
+        None => text.text.clone(),
+    };
+    Ok(rewritten(&args.queries, &texts.iter().map(text).collect::<Vec<_>>())?)
+}
+
+fn digest(queries: &[Query], outcomes: &[Outcome]) -> String {
+    let mut digest = Digest::new();
+    for (query, outcome) in queries.iter().zip(outcomes) {
+        digest.field(&query.id).field((outcome.tried as u64).to_le_bytes());
+        for State { text, edits, standing } in &outcome.states {
+            let numbers = [*edits, standing.rank, standing.relevant, standing.wrong].map(|x| (x as u64).to_le_bytes());
+            digest.field(text).field(numbers.concat()).field(standing.margin.to_le_bytes());
+        }
+    }
+    digest.hex()
+}
+
+impl Point {
+    fn json(&self) -> Value {
+        let Self { budget, held, success, margin, edits } = self;
+        json!({"budget": budget, "held": held, "success": success, "margin": margin, "edits": edits})
+    }
+}
