@@ -120,6 +120,35 @@ def agree(setting: Setting, model: str, players: dict) -> None:
             raise SystemExit(f"{name} computes something else")
 
 
+# The relative difference of the sums of gradients' magnitudes above which two libraries do not compute the same thing.
+SAME_MAGNITUDE = 1e-4
+
+
+def gradients(setting: Setting) -> list:
+    """Forward and backward: gradients at the word embeddings of every token, and at all weights for batches of 32."""
+    rows, count, isa = [], setting.options.threads, setting.options.isa
+    for model in setting.options.models:
+        folder, texts = setting.data(model), setting.texts()
+        with contextlib.ExitStack() as stack:
+            ours = stack.enter_context(setting.rust("snellen-encoder", folder, texts, count, isa, threads=count))
+            torch = stack.enter_context(setting.script("torch_encoder", folder, texts, count, threads=count))
+            for at in ("words", "weights"):
+                found = [player.ask(*words)["magnitude"] for player, words in ((ours, ["gradients", at]), (torch, ["gradients", "sorted", at]))]
+                print(f"{model}, gradients at {at}: magnitudes differ by {abs(found[1] / found[0] - 1):.1e}", flush=True)
+                if abs(found[1] / found[0] - 1) > SAME_MAGNITUDE:
+                    raise SystemExit("PyTorch finds something else")
+                contest = Contest(
+                    setting.options.slow_rounds,
+                    [
+                        ("snellen", Timed(ours), ["gradients", at]),
+                        ("PyTorch, sorted batches of 32", Timed(torch), ["gradients", "sorted", at]),
+                        ("PyTorch, unsorted batches of 32", Timed(torch), ["gradients", "given", at]),
+                    ],
+                )
+                rows += contest.rows(f"forward and backward to {at}, {setting.options.texts} sentences, {model}", seconds)
+    return rows
+
+
 def threads(setting: Setting) -> list:
     """Snellen with one thread and with two."""
     rows = []
@@ -329,4 +358,4 @@ def growth(setting: Setting) -> list:
     return rows
 
 
-PARTS = {part.__name__: part for part in (product, encode, threads, maxsim, dense, transport, memory, start, growth)}
+PARTS = {part.__name__: part for part in (product, encode, gradients, threads, maxsim, dense, transport, memory, start, growth)}
