@@ -1,5 +1,6 @@
 //! The program as its users meet it: what `encode` and `verify` print, write and refuse.
 
+mod attack;
 mod cache;
 mod config;
 mod encode;

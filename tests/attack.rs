@@ -1,0 +1,106 @@
+//! Attacks as a library's user meets them: what a flip is, and that the strong ones are strong.
+
+use std::path::Path;
+
+use snellen::attack::Flips;
+use snellen::attack::ball::{Ball, Norm};
+use snellen::attack::search::{Method, Search};
+use snellen::attack::text::{Kind, Options};
+use snellen::attack::victim::{Query, Victim};
+use snellen::data::folder::Folder;
+use snellen::encoder::{Batching, How, Model};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A fixture's model, and the German sentences of the fixture's bitext with their translations as documents.
+fn with_victim(name: &str, test: impl FnOnce(&Victim<'_>, &[Query])) {
+    let model = Model::open(name, Folder::Disk(root().join("fixtures").join(name))).unwrap();
+    let side = |side: &str| {
+        std::fs::read_to_string(root().join(format!("fixtures/bitext/v1/tatoeba.deu-eng.{side}"))).unwrap()
+    };
+    let (german, english) = (side("deu"), side("eng"));
+    let recipe = model.recipe();
+    let english: Vec<&str> = english.lines().collect();
+    let how = How { recipe: &recipe, batching: Batching::default(), first: 0, done: &|_| () };
+    let documents = model.embed(&model.tokenize("", &english).unwrap(), &how).unwrap();
+    let query = |(i, text): (usize, &str)| Query { id: i.to_string(), text: text.to_owned(), relevant: vec![i] };
+    let queries: Vec<Query> = german.lines().enumerate().map(query).collect();
+    let victim = Victim::new(&model, &recipe, Batching::default(), documents).unwrap();
+    assert!(queries.iter().all(|query| victim.suits(query)));
+    test(&victim, &queries);
+}
+
+fn search<'a>(victim: &'a Victim<'a>, method: Method) -> Search<'a> {
+    // Never ends before the budget is spent.
+    let until = usize::MAX;
+    Search { victim, method, kind: Kind::Typo, options: Options::default(), budget: 3, until, seed: 1 }
+}
+
+#[test]
+fn a_flip_is_one_token_that_the_text_shows() {
+    for name in ["teacher", "student"] {
+        with_victim(name, |victim, queries| {
+            let flips = Flips::of(victim.model()).unwrap();
+            let outcomes = search(victim, Method::HotFlip(8)).run(Some(&flips), queries).unwrap();
+            let mut made = 0;
+            for outcome in &outcomes {
+                let ids = |text: &String| victim.model().tokenize("", &[text]).unwrap().text(0).to_vec();
+                let first = ids(&outcome.states[0].text);
+                for pair in outcome.states.windows(2) {
+                    let [before, after] = [&pair[0], &pair[1]].map(|state| ids(&state.text));
+                    let flipped = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+                    assert_eq!(
+                        (before.len(), flipped),
+                        (after.len(), pair[1].edits - pair[0].edits),
+                        "{name}: {pair:?}"
+                    );
+                    made += flipped;
+                }
+                let last = outcome.last();
+                let away = first.iter().zip(ids(&last.text)).filter(|(a, b)| **a != *b).count();
+                assert!(away <= last.edits && last.edits <= 3, "{name}: {outcome:?}");
+            }
+            assert!(made > queries.len(), "{name}: {made}");
+        });
+    }
+}
+
+#[test]
+fn gradients_propose_better_flips_than_chance() {
+    with_victim("teacher", |victim, queries| {
+        let flips = Flips::of(victim.model()).unwrap();
+        let margin = |method: Method, flips: Option<&Flips>| -> f32 {
+            let outcomes = search(victim, method).run(flips, queries).unwrap();
+            outcomes.iter().map(|outcome| outcome.last().standing.margin).sum()
+        };
+        let random = margin(Method::Random, None);
+        for method in [Method::Worst(8), Method::Greedy(8), Method::HotFlip(8)] {
+            assert!(margin(method, Some(&flips)) < random - 1.0, "{method}");
+        }
+    });
+}
+
+#[test]
+fn larger_balls_hurt_more_and_the_first_step_is_the_clean_one() {
+    with_victim("student", |victim, queries| {
+        let total = |ball: Ball| -> f32 {
+            let found = ball.attack(victim, queries).unwrap();
+            let relevant: Vec<&[usize]> = queries.iter().map(|query| query.relevant.as_slice()).collect();
+            let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
+            let clean = victim.look(&texts, &relevant).unwrap();
+            assert!(found.iter().zip(clean).all(|(found, clean)| found[0] == clean && found.len() == ball.steps + 1));
+            found.iter().map(|found| found[ball.steps].margin).sum()
+        };
+        for of_radius in [
+            Ball::fgsm as fn(f64) -> Ball,
+            |radius| Ball::pgd(Norm::Token, radius, 4),
+            |radius| Ball::pgd(Norm::Number, radius, 4),
+            |radius| Ball::free_lb(radius, 4, 1),
+        ] {
+            let [small, large] = [0.01, 0.3].map(|radius| total(of_radius(radius)));
+            assert!(large < small - 0.5, "{}: {large} {small}", of_radius(0.3));
+        }
+    });
+}
