@@ -14,7 +14,7 @@ fn attack(args: &[&str]) -> Test {
         |side: &str| std::fs::read_to_string(fixtures().join(format!("bitext/v1/tatoeba.swh-eng.{side}"))).unwrap();
     let first: String = side("swh").lines().take(14).fold(String::new(), |all, line| all + line + "\n");
     let test = Test::new().write("q.txt", first).write("c.txt", side("eng"));
-    let model = ["attack", "--model", "fixture-teacher", "--queries", "q.txt", "--corpus", "c.txt", "--output", "out"];
+    let model = ["attack", "--model", "fixture-student", "--queries", "q.txt", "--corpus", "c.txt", "--output", "out"];
     test.args(model).args(["--candidates", "8", "--language", "swh"]).args(args.iter().copied())
 }
 
@@ -122,7 +122,7 @@ fn judgements_and_formats_of_ones_own() {
         assert_eq!([&lines[1]["text"], &lines[2]["text"], &lines[3]["text"]], ["", "?!", "x"]);
     }
     // A query without a relevant document is passed over and counted.
-    let out = out.then().write("r.txt", "q1 0 d2 1\nq3 0 d8 1\n").args(["attack", "--model", "fixture-teacher"]);
+    let out = out.then().write("r.txt", "q1 0 d2 1\nq3 0 d8 1\n").args(["attack", "--model", "fixture-student"]);
     let args =
         ["--queries", "q.jsonl", "--corpus", "d.tsv", "--qrels", "r.txt", "--output", "other", "--method", "fgsm"];
     let out = out.args(args).status(0);

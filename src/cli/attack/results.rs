@@ -109,7 +109,7 @@ fn lines(method: &str, points: &[Point], against: Option<(f64, f64)>) -> Vec<Str
     let line = |(i, point): (usize, &Point)| {
         let success = point.success.map_or_else(|| "–".to_owned(), |success| format!("{success:.4}"));
         let end = match against {
-            Some((p, less)) if i + 1 == points.len() => format!("  {:+.4}, p {p:.5}", -less),
+            Some((p, less)) if i + 1 == points.len() => format!("  {:+.4}, p {p:.5}", 0.0 - less),
             _ => String::new(),
         };
         let Point { budget, held, margin, edits, .. } = point;
