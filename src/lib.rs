@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 5 | [`report`] | verdict tables for people and machines |
 //! | 4 | [`claim`] | published cells, recipes, verdicts |
-//! | 3 | [`task`], [`attack`] | data → queries, corpus, judgements → cells; perturbed inputs |
+//! | 3 | [`task`], [`attack`] | data → queries, corpus, judgements → cells; perturbed texts, attacks |
 //! | 2 | [`retrieval`], [`metric`], [`transport`], [`encoder`] | rankings, measures, transport plans, embeddings |
 //! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |
 
