@@ -150,9 +150,6 @@ impl Ready {
 /// A text in NFC.
 fn composed(text: &str) -> Cow<'_, str> {
     // Before U+0300, whose first byte this is, nothing composes.
-    if text.bytes().all(|byte| byte < 0xcc) || is_nfc(text) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.nfc().collect())
-    }
+    let inert = text.bytes().fold(0, u8::max) < 0xcc;
+    if inert || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }

@@ -42,7 +42,7 @@ impl<'a> Typing<'a> {
         let Some(here) = self.chain.kept(i).filter(|_| self.classes[i] == Class::Letter) else { return false };
         match kind {
             Kind::Neighbour => self.keyboard.has_substitutes(here),
-            Kind::Swap => self.next(i, word).is_some_and(|next| next != here),
+            Kind::Swap => self.next(i, word).is_some_and(|next| !next.bytes().eq(here.bytes())),
             Kind::Delete => self.left[word] > 1,
             Kind::Insert => self.keyboard.has_keys(here),
             _ => true,

@@ -84,7 +84,8 @@ impl<'a> Words<'a> {
 
 /// Whether every byte of a text is a grapheme.
 pub(super) fn is_plain(text: &str) -> bool {
-    text.is_ascii() && !text.contains('\r')
+    // Without an end before the text's, so that many bytes are looked at at once.
+    text.bytes().fold(true, |plain, byte| plain & byte.is_ascii() & (byte != b'\r'))
 }
 
 /// The graphemes of a text. Most of the time would go into finding them, if it were not known of most characters that they are one.
