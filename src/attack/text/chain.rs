@@ -33,7 +33,7 @@ impl<'a> Chain<'a> {
     /// A piece where no edit has been.
     pub(super) fn kept(&self, i: usize) -> Option<&'a str> {
         let Part { start, end } = self.pieces[i];
-        self.text.get(start..end).filter(|piece| !piece.is_empty())
+        (start < end && end <= self.text.len()).then(|| &self.text[start..end])
     }
 
     /// The piece before `i` that is not empty. Pieces are emptied in a random order, so that it is never far.

@@ -88,11 +88,12 @@ impl Keyboard {
 
     /// Both [`Self::keys`] and [`Self::substitutes`] of a letter of ASCII, or of a small letter without marks that has a key: at hand, as most letters are asked for.
     pub(super) fn plain(&self, grapheme: &str) -> Option<&[char]> {
-        let mut chars = grapheme.chars();
-        let (Some(letter), None) = (chars.next(), chars.next()) else { return None };
-        let found = match self.ascii.get(letter as usize) {
-            Some(found) => found,
-            None => self.key(letter)?,
+        let found = if let [byte] = grapheme.as_bytes() {
+            self.ascii.get(usize::from(*byte))?
+        } else {
+            let mut chars = grapheme.chars();
+            let (Some(letter), None) = (chars.next(), chars.next()) else { return None };
+            self.key(letter)?
         };
         Some(found).filter(|found| !found.is_empty())
     }

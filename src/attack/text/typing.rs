@@ -39,9 +39,13 @@ impl<'a> Typing<'a> {
 
     /// Whether there is something to edit in a grapheme of a word, if no edit has been there.
     fn eligible(&self, kind: Kind, i: usize, word: usize) -> bool {
-        let Some(here) = self.chain.kept(i).filter(|_| self.classes[i] == Class::Letter) else { return false };
+        if self.classes[i] != Class::Letter {
+            return false;
+        }
+        let Some(here) = self.chain.kept(i) else { return false };
         match kind {
             Kind::Neighbour => self.keyboard.has_substitutes(here),
+            // Mostly of one byte: no call is made to compare them.
             Kind::Swap => self.next(i, word).is_some_and(|next| !next.bytes().eq(here.bytes())),
             Kind::Delete => self.left[word] > 1,
             Kind::Insert => self.keyboard.has_keys(here),

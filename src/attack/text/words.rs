@@ -39,7 +39,8 @@ impl<'a> Words<'a> {
             let classes = parts.iter().map(|part| class(&text[part.start..part.end])).collect();
             (parts, classes)
         };
-        let mut words = Vec::with_capacity(text.len() / 4);
+        // Words and the blanks between them are mostly of more bytes together.
+        let mut words = Vec::with_capacity(text.len() / 4 + 1);
         let mut open: Option<Word> = None;
         for (i, class) in classes.iter().enumerate() {
             match class {
