@@ -1,10 +1,12 @@
-"""Snellen's perturbations beside TextAttack's and nlpaug's: `python3 benches/peers/perturb.py SNELLEN SENTENCES [--count N] [--rounds N]`.
+"""Snellen's perturbations beside TextAttack's and nlpaug's: `python3 benches/peers/perturb.py SNELLEN PLAYER SENTENCES [--count N] [--rounds N]`.
 
-SENTENCES is a folder with Tatoeba's test sets (`snellen data path tatoeba`), of which the English sides are taken. Snellen is the whole process on one thread, from file to file; the peers are called in a loop with their
-augmenters made and the sentences in memory, each with no constraint and a tenth of the letters or words. All are asked in turn; medians. Needs perturb-requirements.txt, installed with --no-deps in an environment of its own:
+SENTENCES is a folder with Tatoeba's test sets (`snellen data path tatoeba`), of which the English sides are taken. The peers are called in a loop with their
+augmenters made and the sentences in memory, each with no constraint and a tenth of the letters or words. So is Snellen's library in PLAYER (snellen-perturb of this folder's crate), a process that runs already: that is like against
+like. Beside it stands SNELLEN, the program: the whole process on one thread, from its start, from file to file. All are asked in turn; medians. Needs perturb-requirements.txt, installed with --no-deps in an environment of its own:
 what TextAttack imports beyond it (PyTorch, flair, spaCy's kin) its swaps of characters never use, and empty modules stand in for it."""
 
 import argparse
+import contextlib
 import importlib.abc
 import importlib.machinery
 import pathlib
@@ -14,6 +16,8 @@ import sys
 import tempfile
 import time
 import types
+
+from players import Player
 
 # What the stand-ins must not stand in for: modules that these look for and can do without.
 import numpy, pandas, requests, tqdm, more_itertools, lru  # noqa: E401, F401
@@ -121,30 +125,37 @@ def seconds(work) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
+    parser.add_argument("player")
     parser.add_argument("sentences", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     texts, others = sentences(options.sentences, options.count), peers()
-    with tempfile.TemporaryDirectory() as name:
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
         source, target = pathlib.Path(name, "texts.txt"), pathlib.Path(name, "out.txt")
         source.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
-        print("| kind | Snellen | peer | its time | ratio |\n|---|---|---|---|---|")
+        player = stack.enter_context(Player([options.player, source], threads=1))
+        print("| kind | Snellen | its time | peer | its time | ratio |\n|---|---|---|---|---|---|")
         for kind in dict.fromkeys(kind for kind, _ in others):
             command = [options.program, "perturb", "--quiet", "--threads", "1", "--input", source, "--kind", kind, "--output", target]
-            contenders = {"Snellen": lambda command=command: subprocess.run(command, check=True)}
+            contenders = {
+                "in memory": lambda kind=kind: player.ask("perturb", kind),
+                "whole process": lambda command=command: seconds(lambda: subprocess.run(command, check=True)),
+            }
             for (of, peer), augment in others.items():
                 if of == kind:
-                    contenders[peer] = lambda augment=augment: [augment(text) for text in texts if text]
+                    contenders[peer] = lambda augment=augment: seconds(lambda: [augment(text) for text in texts if text])
             times = {contender: [] for contender in contenders}
             for _ in range(options.rounds):
                 for contender, work in contenders.items():
-                    times[contender].append(seconds(work))
-            ours = statistics.median(times["Snellen"])
-            for peer in list(contenders)[1:]:
-                ratios = [theirs / mine for theirs, mine in zip(times[peer], times["Snellen"])]
-                median, spread = statistics.median(ratios), f"{min(ratios):.0f}–{max(ratios):.0f}"
-                print(f"| `{kind}` | {1e3 * ours:.0f} ms | {peer} | {statistics.median(times[peer]):.2f} s | {median:.0f} ({spread}) |", flush=True)
+                    times[contender].append(work())
+            for ours in list(contenders)[:2]:
+                for peer in list(contenders)[2:]:
+                    ratios = [theirs / mine for theirs, mine in zip(times[peer], times[ours])]
+                    median, spread = statistics.median(ratios), f"{min(ratios):.0f}–{max(ratios):.0f}"
+                    row = [f"`{kind}`", ours, f"{1e3 * statistics.median(times[ours]):.1f} ms", peer, f"{statistics.median(times[peer]):.2f} s", f"{median:.0f} ({spread})"]
+                    print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use snellen::attack::text::{self, Amount, Kind, Language, Lexicon, Options, Perturbed, Spec};
+use snellen::attack::text::{self, Amount, Kind, Language, Lexicon, Options, Perturber, Spec};
 use snellen::data::atomic;
-use snellen::data::text::{Text, check_same_format, read, rewritten, write};
+use snellen::data::text::{Source, Text, check_same_format, write};
 
 use super::{Context, Ending, Failure, Machine, same_file};
 
@@ -56,6 +56,31 @@ pub(crate) struct Args {
     format: Machine,
 }
 
+/// How many texts a thread takes at once: what it writes of them lies together, and each text uses the memory of the one before it.
+const PART: usize = 256;
+
+/// What became of texts.
+#[derive(Clone, Copy, Default)]
+struct Made {
+    texts: usize,
+    changed: usize,
+    without: usize,
+    edits: usize,
+    asked: usize,
+}
+
+impl std::iter::Sum for Made {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |a, b| Self {
+            texts: a.texts + b.texts,
+            changed: a.changed + b.changed,
+            without: a.without + b.without,
+            edits: a.edits + b.edits,
+            asked: a.asked + b.asked,
+        })
+    }
+}
+
 /// One of the files that are asked for.
 struct Job<'a> {
     spec: &'a Spec,
@@ -76,14 +101,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         protect: args.protect,
         amount: args.rate.or(args.edits),
     };
-    let texts = read(input)?;
+    let source = Source::open(input)?;
+    let (texts, lines) = (source.texts()?, source.lines());
     let mut facts = Vec::new();
     for job in &jobs {
-        let one = |text: &Text| text::perturb(job.spec, job.seed, &text.id, &text.text, &options);
-        let perturbed: Vec<Perturbed> = texts.par_iter().map(one).collect();
-        facts.push(summary(context, job, &texts, &perturbed));
-        let lines: Vec<String> = perturbed.into_iter().map(|perturbed| perturbed.text).collect();
-        let bytes = rewritten(input, &lines)?;
+        let perturber = Perturber::new(job.spec, job.seed, &options);
+        let parts = texts.par_chunks(PART).zip(lines.par_chunks(PART)).enumerate();
+        let parts = parts.map(|(k, (texts, lines))| part(&source, &perturber, k * PART, texts, lines));
+        let parts: Vec<(Made, Vec<u8>)> = parts.collect::<snellen::Result<_>>()?;
+        facts.push(summary(context, job, parts.iter().map(|(made, _)| *made).sum()));
+        let bytes = parts.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>().concat();
         match &job.output {
             Some(output) => write(output, &bytes)?,
             None => std::io::stdout().write_all(&bytes)?,
@@ -136,22 +163,39 @@ fn jobs<'a>(args: &'a Args, input: &Path) -> Result<Vec<Job<'a>>, Failure> {
     Ok(jobs)
 }
 
+/// Perturbs some of the texts; their lines begin at `from`.
+fn part(
+    source: &Source,
+    perturber: &Perturber<'_>,
+    from: usize,
+    texts: &[Text],
+    lines: &[&[u8]],
+) -> snellen::Result<(Made, Vec<u8>)> {
+    let mut all = Made { texts: texts.len(), ..Made::default() };
+    let mut out = Vec::with_capacity(lines.iter().map(|line| line.len() + line.len() / 4 + 1).sum());
+    for (i, (text, line)) in texts.iter().zip(lines).enumerate() {
+        let perturbed = perturber.perturb(&text.id, &text.text);
+        all.changed += usize::from(perturbed.text != text.text);
+        all.without += usize::from(perturbed.edits == 0);
+        all.edits += perturbed.edits;
+        all.asked += perturbed.asked;
+        source.rewrite(from + i, line, &perturbed.text, &mut out)?;
+    }
+    Ok((all, out))
+}
+
 /// Says what became of the texts.
-fn summary(context: &Context, job: &Job<'_>, texts: &[Text], perturbed: &[Perturbed]) -> Value {
-    let changed = texts.iter().zip(perturbed).filter(|(text, perturbed)| text.text != perturbed.text).count();
-    let without = perturbed.iter().filter(|perturbed| perturbed.edits == 0).count();
-    let edits: usize = perturbed.iter().map(|perturbed| perturbed.edits).sum();
-    let asked: usize = perturbed.iter().map(|perturbed| perturbed.asked).sum();
+fn summary(context: &Context, job: &Job<'_>, made: Made) -> Value {
+    let Made { texts, changed, without, edits, asked } = made;
     let (spec, seed) = (job.spec.to_string(), job.seed);
     context.note(&format!(
-        "{spec}, seed {seed}: {changed} of {} texts changed, {without} without a place to edit, {edits} of {asked} edits made",
-        texts.len()
+        "{spec}, seed {seed}: {changed} of {texts} texts changed, {without} without a place to edit, {edits} of {asked} edits made"
     ));
     json!({
         "spec": spec,
         "seed": seed,
         "output": job.output.as_ref().map(|output| output.display().to_string()),
-        "texts": texts.len(),
+        "texts": texts,
         "changed": changed,
         "without_edit": without,
         "edits": edits,

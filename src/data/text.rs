@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::FileFault;
-use super::folder::{self, Folder};
+use super::folder::{self, Bytes, Folder};
 use crate::Result;
 
 /// A text with its id.
@@ -78,30 +78,49 @@ pub fn check_same_format(file: &Path, other: &Path) -> Result<()> {
     Err(FileFault::content(name, format!("not of the format of {other}")).into())
 }
 
-/// What a file would hold with other texts in the place of its own, in its order; of `.jsonl` all other fields stay as they are. Not packed, whatever
-/// the file is.
-///
-/// # Errors
-/// As [`read`]; a file that has not as many lines as there are texts.
-pub fn rewritten(path: &Path, texts: &[String]) -> Result<Vec<u8>> {
-    let name = path.display().to_string();
-    let format = format(&name)?;
-    let bytes = folder::map_unpacked(path)?;
-    let lines = lines(&bytes);
-    if lines.len() != texts.len() {
-        let what = format!("has {} lines and not {}: it has changed", lines.len(), texts.len());
-        return Err(FileFault::content(name, what).into());
-    }
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
-    for (i, (line, text)) in lines.into_iter().zip(texts).enumerate() {
-        let line = with_text(format, line, text).map_err(|what| FileFault::line(&name, i + 1, what))?;
-        out.extend(line.as_bytes());
-        out.push(b'\n');
-    }
-    Ok(out)
+/// A file of texts that is to be written again with other texts.
+pub struct Source {
+    name: String,
+    format: Format,
+    bytes: Bytes,
 }
 
-/// Writes what [`rewritten`] gives, packed if the file is called `.gz`: whole or not at all.
+impl Source {
+    /// Opens a file, and unpacks it.
+    ///
+    /// # Errors
+    /// An extension that is none of the above; a file that cannot be read or unpacked.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        Ok(Self { format: format(&name)?, bytes: folder::map_unpacked(path)?, name })
+    }
+
+    /// Its texts.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn texts(&self) -> Result<Vec<Text>> {
+        parse(&self.name, self.format, &self.bytes, false)
+    }
+
+    /// Its lines, one of each text.
+    #[must_use]
+    pub fn lines(&self) -> Vec<&[u8]> {
+        lines(&self.bytes)
+    }
+
+    /// Adds line `i` with another text to `out`; of `.jsonl` all other fields stay as they are.
+    ///
+    /// # Errors
+    /// A line that [`Self::texts`] refuses, named by file and number.
+    pub fn rewrite(&self, i: usize, line: &[u8], text: &str, out: &mut Vec<u8>) -> Result<()> {
+        with_text(self.format, line, text, out).map_err(|what| FileFault::line(&self.name, i + 1, what))?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+/// Writes lines, packed if the file is called `.gz`: whole or not at all.
 ///
 /// # Errors
 /// As [`super::atomic::write_with`].
@@ -162,7 +181,9 @@ fn parse(name: &str, format: Format, bytes: &[u8], titles: bool) -> Result<Vec<T
             .map_err(|e| FileFault::line(name, i + 1, format!("not UTF-8 at its byte {}", e.valid_up_to())))?;
         texts.push(text(format, i, line, titles).map_err(|what| FileFault::line(name, i + 1, what))?);
     }
-    refuse_doubles(name, &texts)?;
+    if format != Format::Txt {
+        refuse_doubles(name, &texts)?;
+    }
     Ok(texts)
 }
 
@@ -178,22 +199,23 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
 }
 
 /// A line with another text.
-fn with_text(format: Format, line: &[u8], text: &str) -> Result<String, String> {
+fn with_text(format: Format, line: &[u8], text: &str, out: &mut Vec<u8>) -> Result<(), String> {
     match format {
-        Format::Txt => Ok(text.to_owned()),
+        Format::Txt => out.extend_from_slice(text.as_bytes()),
         Format::Tsv => {
-            let line = std::str::from_utf8(line).map_err(|e| e.to_string())?;
-            let (id, _) = line.split_once('\t').ok_or("no tab")?;
-            Ok(format!("{id}\t{text}"))
+            let tab = line.iter().position(|byte| *byte == b'\t').ok_or("no tab")?;
+            out.extend_from_slice(&line[..=tab]);
+            out.extend_from_slice(text.as_bytes());
         }
         Format::Jsonl => {
             let mut fields: Fields = json_line(line)?;
             let text = serde_json::to_string(text).and_then(RawValue::from_string).map_err(|e| e.to_string())?;
             let place = fields.0.iter().position(|(name, _)| matches!(name.as_str(), "text" | "contents" | "query"));
             fields.0[place.ok_or("no text")?].1 = text;
-            serde_json::to_string(&fields).map_err(|e| e.to_string())
+            serde_json::to_writer(out, &fields).map_err(|e| e.to_string())?;
         }
     }
+    Ok(())
 }
 
 /// The fields of a line of `.jsonl` in their order, each as it is written: a number may have more digits than any type of ours.
@@ -303,16 +325,20 @@ mod tests {
         let rewritten = |name: &str, content: &str, texts: &[&str]| {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
-            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-            rewritten(&path, &texts).map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|e| e.to_string())
+            let (source, mut out) = (Source::open(&path).unwrap(), Vec::new());
+            let lines = source.lines();
+            assert_eq!(lines.len(), source.texts().unwrap().len());
+            for (i, (line, text)) in lines.into_iter().zip(texts).enumerate() {
+                source.rewrite(i, line, text, &mut out).unwrap();
+            }
+            String::from_utf8(out).unwrap()
         };
-        assert_eq!(rewritten("a.txt", "a\r\n\nb", &["x", "", "y"]), Ok("x\n\ny\n".into()));
-        assert_eq!(rewritten("a.tsv", "q1\ta\tb\n", &["x"]), Ok("q1\tx\n".into()));
+        assert_eq!(rewritten("a.txt", "a\r\n\nb", &["x", "", "y"]), "x\n\ny\n");
+        assert_eq!(rewritten("a.tsv", "q1\ta\tb\n", &["x"]), "q1\tx\n");
         let line =
             r#"{"n": 1.10, "_id": "d", "contents": "a", "title": "\u00e9", "m": {"text": 12345678901234567890123}}"#;
         let other = r#"{"n":1.10,"_id":"d","contents":"é\"","title":"\u00e9","m":{"text": 12345678901234567890123}}"#;
-        assert_eq!(rewritten("a.jsonl", line, &["é\""]), Ok(format!("{other}\n")));
-        assert!(rewritten("a.txt", "a\n", &[]).unwrap_err().ends_with("has 1 lines and not 0: it has changed"));
+        assert_eq!(rewritten("a.jsonl", line, &["é\""]), format!("{other}\n"));
     }
 
     #[test]

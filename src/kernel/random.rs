@@ -35,14 +35,7 @@ impl Stream {
     /// The stream called `name` of `item` under `seed`, from its beginning.
     #[must_use]
     pub fn new(seed: u64, name: &str, item: impl AsRef<[u8]>) -> Self {
-        let mut hash = Sha256::new();
-        for field in [TAG, &seed.to_le_bytes(), name.as_bytes(), item.as_ref()] {
-            hash.update((field.len() as u64).to_le_bytes());
-            hash.update(field);
-        }
-        let hash = hash.finalize();
-        let word = |i: usize| u32::from_le_bytes([hash[4 * i], hash[4 * i + 1], hash[4 * i + 2], hash[4 * i + 3]]);
-        Self { key: [word(0), word(1)], lane: [word(2), word(3)], blocks: 0, block: [0; 4], taken: 4 }
+        Streams::new(seed, name).of(item)
     }
 
     /// The next 32 random bits.
@@ -75,10 +68,13 @@ impl Stream {
     /// "Fast random integer generation in an interval", ACM TOMACS 29, 2019).
     pub fn index(&mut self, n: usize) -> Option<usize> {
         let n = n as u64;
-        let unfair = n.wrapping_neg().checked_rem(n)?;
+        if n == 0 {
+            return None;
+        }
         loop {
             let product = u128::from(self.u64()) * u128::from(n);
-            if product as u64 >= unfair {
+            // There are fewer unfair halves than n: the division is seldom needed.
+            if product as u64 >= n || product as u64 >= n.wrapping_neg() % n {
                 return Some((product >> 64) as usize);
             }
         }
@@ -92,6 +88,35 @@ impl Stream {
         let sum: i64 = (0..12).map(|_| 2 * i64::from(self.u32()) + 1).sum();
         (sum - (12 << 32)) as f64 * (1.0 / (1u64 << 33) as f64)
     }
+}
+
+/// The streams of one seed and name, of which many are wanted: what they have in common is hashed once.
+#[derive(Clone, Debug)]
+pub struct Streams(Sha256);
+
+impl Streams {
+    /// The streams called `name` under `seed`.
+    #[must_use]
+    pub fn new(seed: u64, name: &str) -> Self {
+        let mut hash = Sha256::new();
+        [TAG, &seed.to_le_bytes(), name.as_bytes()].into_iter().for_each(|field| add(&mut hash, field));
+        Self(hash)
+    }
+
+    /// The stream of `item`, from its beginning.
+    #[must_use]
+    pub fn of(&self, item: impl AsRef<[u8]>) -> Stream {
+        let mut hash = self.0.clone();
+        add(&mut hash, item.as_ref());
+        let hash = hash.finalize();
+        let word = |i: usize| u32::from_le_bytes([hash[4 * i], hash[4 * i + 1], hash[4 * i + 2], hash[4 * i + 3]]);
+        Stream { key: [word(0), word(1)], lane: [word(2), word(3)], blocks: 0, block: [0; 4], taken: 4 }
+    }
+}
+
+fn add(hash: &mut Sha256, field: &[u8]) {
+    hash.update((field.len() as u64).to_le_bytes());
+    hash.update(field);
 }
 
 /// Philox4x32-10: the block of four words that `key` assigns to `counter`.

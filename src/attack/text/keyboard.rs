@@ -1,7 +1,7 @@
 //! What a slip of the finger types instead of a letter.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -13,9 +13,8 @@ use super::letters::{lower, upper};
 /// Letters and the letters on the keys around them.
 type Keys = BTreeMap<char, Vec<char>>;
 
-/// The keyboards of languages, in the order of the table, and the one of all scripts together, in which no letter is twice.
-static KEYS: LazyLock<(Vec<Keys>, Keys)> = LazyLock::new(|| {
-    let own = LAYOUTS.iter().map(keys).collect();
+/// The keyboard of all scripts together, in which no letter is twice.
+static SCRIPTS: LazyLock<Keys> = LazyLock::new(|| {
     let mut scripts = Keys::new();
     let persian = LAYOUTS.iter().filter(|layout| layout.name == "Persian");
     // Letters that Arabic's keyboard has not are typed on Persian's, whatever the language.
@@ -24,8 +23,12 @@ static KEYS: LazyLock<(Vec<Keys>, Keys)> = LazyLock::new(|| {
             scripts.entry(letter).or_insert(beside);
         }
     }
-    (own, scripts)
+    scripts
 });
+
+/// Keyboards as they are asked for: of each layout and of none, without and with ı. Texts are many, and each asks.
+static KEYBOARDS: [[OnceLock<Keyboard>; 2]; LAYOUTS.len() + 1] =
+    [const { [const { OnceLock::new() }; 2] }; LAYOUTS.len() + 1];
 
 /// Same row left and right; above the key itself and the next, below the one before and itself.
 fn keys(layout: &Layout) -> Keys {
@@ -49,46 +52,60 @@ fn keys(layout: &Layout) -> Keys {
 }
 
 /// The keyboard of a language, and behind it those of other scripts.
+#[derive(Debug)]
 pub(super) struct Keyboard {
-    own: Option<&'static Keys>,
+    own: Option<Keys>,
     scripts: &'static Keys,
     turkic: bool,
+    /// The letters beside each of ASCII's.
+    ascii: Vec<Vec<char>>,
 }
 
 impl Keyboard {
-    pub(super) fn of(language: &Language) -> Self {
-        let (own, scripts) = &*KEYS;
+    pub(super) fn of(language: &Language) -> &'static Self {
         let place = LAYOUTS.iter().position(|layout| layout.languages.contains(&language.code()));
-        Self { own: place.map(|i| &own[i]), scripts, turkic: language.turkic() }
+        KEYBOARDS[place.map_or(0, |i| i + 1)][usize::from(language.turkic())].get_or_init(|| {
+            let own = place.map(|i| keys(&LAYOUTS[i]));
+            let mut keyboard = Self { own, scripts: &SCRIPTS, turkic: language.turkic(), ascii: Vec::new() };
+            keyboard.ascii = (0..128).map(|letter: u8| keyboard.beside(letter.into())).collect();
+            keyboard
+        })
+    }
+
+    /// The letters on a key's sides.
+    fn key(&self, letter: char) -> Option<&[char]> {
+        let own = self.own.as_ref().and_then(|own| own.get(&letter));
+        own.or_else(|| self.scripts.get(&letter)).map(Vec::as_slice)
     }
 
     /// The letters on the keys beside a letter's, in its case.
     fn beside(&self, letter: char) -> Vec<char> {
         let big = letter.is_uppercase();
         let key = if big { lower(letter, self.turkic).unwrap_or(letter) } else { letter };
-        let found = match self.own.and_then(|own| own.get(&key)).or_else(|| self.scripts.get(&key)) {
-            Some(found) => found.clone(),
-            None => parallel(key, self.scripts),
-        };
+        let found = self.key(key).map_or_else(|| parallel(key, self.scripts), <[char]>::to_vec);
         if big { found.into_iter().filter_map(|c| upper(c, self.turkic)).collect() } else { found }
     }
 
-    /// Whether there are [`Self::keys`] and [`Self::substitutes`] of a small letter without marks: told without making them, as most letters are asked for and few are edited.
-    fn plainly(&self, grapheme: &str) -> bool {
-        let mut chars = grapheme.chars();
-        let (Some(letter), None) = (chars.next(), chars.next()) else { return false };
-        let found = self.own.and_then(|own| own.get(&letter)).or_else(|| self.scripts.get(&letter));
-        found.is_some_and(|beside| !beside.is_empty())
+    /// Both [`Self::keys`] and [`Self::substitutes`] of a letter of ASCII, or of a small letter without marks that has a key: at hand, as most letters are asked for.
+    pub(super) fn plain(&self, grapheme: &str) -> Option<&[char]> {
+        let found = if let [byte] = grapheme.as_bytes() {
+            self.ascii.get(usize::from(*byte))?
+        } else {
+            let mut chars = grapheme.chars();
+            let (Some(letter), None) = (chars.next(), chars.next()) else { return None };
+            self.key(letter)?
+        };
+        Some(found).filter(|found| !found.is_empty())
     }
 
     /// Whether there are [`Self::keys`].
     pub(super) fn has_keys(&self, grapheme: &str) -> bool {
-        self.plainly(grapheme) || !self.keys(grapheme).is_empty()
+        self.plain(grapheme).is_some() || !self.keys(grapheme).is_empty()
     }
 
     /// Whether there are [`Self::substitutes`].
     pub(super) fn has_substitutes(&self, grapheme: &str) -> bool {
-        self.plainly(grapheme) || !self.substitutes(grapheme).is_empty()
+        self.plain(grapheme).is_some() || !self.substitutes(grapheme).is_empty()
     }
 
     /// Single letters that are typed beside the base of a grapheme.

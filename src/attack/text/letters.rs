@@ -3,6 +3,53 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+/// What a grapheme is, as far as words go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Blank,
+    Letter,
+    Digit,
+    Other,
+}
+
+/// A grapheme's class. What is both letter and digit, as Roman numerals are, is a digit.
+pub(super) fn class(grapheme: &str) -> Class {
+    if is_blank(grapheme) {
+        Class::Blank
+    } else if first(grapheme).is_numeric() {
+        Class::Digit
+    } else if is_letter(grapheme) {
+        Class::Letter
+    } else {
+        Class::Other
+    }
+}
+
+/// The class of a character of ASCII.
+pub(super) const fn ascii_class(byte: u8) -> Class {
+    match byte {
+        b'\t'..=b'\r' | b' ' => Class::Blank,
+        b'0'..=b'9' => Class::Digit,
+        b'A'..=b'Z' | b'a'..=b'z' => Class::Letter,
+        _ => Class::Other,
+    }
+}
+
+/// Characters that neither join nor compose with one another, whichever stand side by side: a quick answer for most letters, blanks and marks of
+/// punctuation. Any other character may, or may not.
+pub(super) fn alone(c: char) -> bool {
+    match c {
+        '\r' | '\u{3099}' | '\u{309a}' => false,
+        ..'\u{300}' | '\u{388}'..='\u{482}' | '\u{48a}'..='\u{590}' | '\u{5d0}'..='\u{5f4}' | '\u{61d}'..='\u{64a}' => {
+            true
+        }
+        '\u{671}'..='\u{6d3}' | '\u{904}'..='\u{939}' | '\u{e01}'..='\u{e30}' | '\u{e3f}'..='\u{e46}' => true,
+        '\u{1200}'..='\u{1357}' | '\u{1361}'..='\u{1399}' | '\u{2010}'..='\u{205e}' => true,
+        '\u{3001}'..='\u{3029}' | '\u{3041}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
+        _ => false,
+    }
+}
+
 fn first(grapheme: &str) -> char {
     grapheme.chars().next().unwrap_or('\0')
 }
@@ -17,12 +64,8 @@ pub(super) fn is_blank(grapheme: &str) -> bool {
     grapheme.chars().all(blank)
 }
 
-pub(super) fn is_digit(grapheme: &str) -> bool {
-    first(grapheme).is_numeric()
-}
-
 /// A letter with what belongs to it; not a mark alone, nor Thai's and Lao's sara am, which would join the letter before it as a mark does.
-pub(super) fn is_letter(grapheme: &str) -> bool {
+fn is_letter(grapheme: &str) -> bool {
     let c = first(grapheme);
     let mark = || is_combining_mark(c) || matches!(c, '\u{e33}' | '\u{eb3}');
     c.is_ascii_alphabetic() || !c.is_ascii() && c.is_alphabetic() && !mark()
@@ -115,6 +158,29 @@ pub(super) fn uppercase(word: &str, turkic: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ascii_is_as_everything_else() {
+        assert!((0..128).all(|byte: u8| class(char::from(byte).encode_utf8(&mut [0; 4])) == ascii_class(byte)));
+    }
+
+    /// By what they do beside themselves and beside a letter: all rules of graphemes that join two characters join one of these pairs, but for those that need a third
+    /// character, which is none of them.
+    #[test]
+    fn characters_that_stand_alone() {
+        use unicode_normalization::{IsNormalized, char::canonical_combining_class, is_nfc_quick};
+        use unicode_segmentation::UnicodeSegmentation as _;
+        for c in (char::MIN..=char::MAX).filter(|c| alone(*c)) {
+            assert!(
+                [[c, c], [c, 'x'], ['x', c]]
+                    .map(String::from_iter)
+                    .iter()
+                    .all(|pair| pair.graphemes(true).count() == 2),
+                "{c:?}"
+            );
+            assert_eq!((is_nfc_quick([c].into_iter()), canonical_combining_class(c)), (IsNormalized::Yes, 0), "{c:?}");
+        }
+    }
 
     #[test]
     fn marks_that_may_be_left_out() {

@@ -43,8 +43,9 @@ use std::borrow::Cow;
 
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-use crate::kernel::random::Stream;
-use editor::{Editor, Made};
+use crate::kernel::random::Streams;
+use editor::{Made, apply};
+use keyboard::Keyboard;
 
 /// What holds for all steps of a spec.
 #[derive(Clone, Debug)]
@@ -76,42 +77,79 @@ pub struct Perturbed {
     pub asked: usize,
 }
 
-/// Perturbs a text.
-#[must_use]
-pub fn perturb(spec: &Spec, seed: u64, id: &str, text: &str, options: &Options<'_>) -> Perturbed {
-    let composed = if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) };
-    let mut now = composed.into_owned();
-    let mut all = Made::default();
-    for (i, step) in spec.steps().iter().enumerate() {
-        let before = spec.steps()[..i].iter().filter(|other| other.kind == step.kind).count();
-        let name = if before == 0 {
-            format!("perturb {}", step.kind)
-        } else {
-            format!("perturb {} {}", step.kind, before + 1)
-        };
-        let amount = step.amount.or(options.amount).unwrap_or(Amount::Share(step.kind.facts().rate));
-        let mut editor = editor(step.kind, &now, options);
-        let made = editor::apply(&mut *editor, amount, &mut Stream::new(seed, &name, id));
-        all = Made { asked: all.asked + made.asked, edits: all.edits + made.edits };
-        if made.edits > 0 {
-            let text = editor.text();
-            drop(editor);
-            now = text;
-        }
-    }
-    let text = if all.edits > 0 { now } else { text.to_owned() };
-    Perturbed { text, edits: all.edits, asked: all.asked }
+/// What is done to texts: a spec, a seed and options, made ready once for many texts.
+#[derive(Clone, Debug)]
+pub struct Perturber<'o> {
+    steps: Vec<Ready>,
+    options: Options<'o>,
 }
 
-/// What makes a kind's edits.
-fn editor<'t>(kind: Kind, text: &'t str, options: &'t Options<'t>) -> Box<dyn Editor + 't> {
-    match kind {
-        Kind::Neighbour | Kind::Swap | Kind::Delete | Kind::Insert | Kind::Duplicate | Kind::Typo => {
-            Box::new(typing::Typing::new(kind, text, options))
-        }
-        Kind::ZeroWidth | Kind::Split => Box::new(moving::Between::new(kind, text)),
-        Kind::WordOrder => Box::new(moving::Exchanging::new(text)),
-        Kind::DropWord => Box::new(moving::Dropping::new(text)),
-        _ => Box::new(replacing::Replacing::new(kind, text, options)),
+/// A step of which all is known but the text.
+#[derive(Clone, Debug)]
+struct Ready {
+    kind: Kind,
+    amount: Amount,
+    streams: Streams,
+    keyboard: &'static Keyboard,
+}
+
+impl<'o> Perturber<'o> {
+    /// Makes ready.
+    #[must_use]
+    pub fn new(spec: &Spec, seed: u64, options: &Options<'o>) -> Self {
+        let keyboard = Keyboard::of(&options.language);
+        let ready = |(i, step): (usize, &Step)| {
+            let before = spec.steps()[..i].iter().filter(|other| other.kind == step.kind).count();
+            let times = if before == 0 { String::new() } else { format!(" {}", before + 1) };
+            let amount = step.amount.or(options.amount).unwrap_or(Amount::Share(step.kind.facts().rate));
+            let streams = Streams::new(seed, &format!("perturb {}{times}", step.kind));
+            Ready { kind: step.kind, amount, streams, keyboard }
+        };
+        Self { steps: spec.steps().iter().enumerate().map(ready).collect(), options: options.clone() }
     }
+
+    /// Perturbs a text.
+    #[must_use]
+    pub fn perturb(&self, id: &str, text: &str) -> Perturbed {
+        let mut now = composed(text);
+        let mut all = Made::default();
+        for step in &self.steps {
+            let (made, new) = step.edit(id, &now, &self.options);
+            all = Made { asked: all.asked + made.asked, edits: all.edits + made.edits };
+            if let Some(new) = new {
+                now = Cow::Owned(new);
+            }
+        }
+        let text = if all.edits > 0 { now.into_owned() } else { text.to_owned() };
+        Perturbed { text, edits: all.edits, asked: all.asked }
+    }
+}
+
+/// Perturbs a text; of many texts see [`Perturber`].
+#[must_use]
+pub fn perturb(spec: &Spec, seed: u64, id: &str, text: &str, options: &Options<'_>) -> Perturbed {
+    Perturber::new(spec, seed, options).perturb(id, text)
+}
+
+impl Ready {
+    /// The text after the step, if there is an edit.
+    fn edit(&self, id: &str, text: &str, options: &Options<'_>) -> (Made, Option<String>) {
+        let (amount, stream) = (self.amount, &mut self.streams.of(id));
+        match self.kind {
+            Kind::Neighbour | Kind::Swap | Kind::Delete | Kind::Insert | Kind::Duplicate | Kind::Typo => {
+                apply(typing::Typing::new(self.kind, text, self.keyboard, options), amount, stream)
+            }
+            Kind::ZeroWidth | Kind::Split => apply(moving::Between::new(self.kind, text), amount, stream),
+            Kind::WordOrder => apply(moving::Exchanging::new(text), amount, stream),
+            Kind::DropWord => apply(moving::Dropping::new(text), amount, stream),
+            _ => apply(replacing::Replacing::new(self.kind, text, options), amount, stream),
+        }
+    }
+}
+
+/// A text in NFC.
+fn composed(text: &str) -> Cow<'_, str> {
+    // Before U+0300, whose first byte this is, nothing composes.
+    let inert = text.bytes().fold(0, u8::max) < 0xcc;
+    if inert || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }

@@ -4,10 +4,9 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Kind;
 use super::chain::Chain;
-use super::editor::Editor;
-use super::letters::{is_blank, is_letter};
-use super::typing::first_fit;
-use super::words::Words;
+use super::editor::{Editor, first_fit};
+use super::letters::{Class, is_blank};
+use super::words::{Word, Words};
 use crate::kernel::random::Stream;
 
 /// Zero-width space, non-joiner, joiner, word joiner.
@@ -17,38 +16,44 @@ const ZERO_WIDTH: [&str; 4] = ["\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}"];
 pub(super) struct Between<'a> {
     kind: Kind,
     chain: Chain<'a>,
-    /// Of each unit the graphemes after which something may be put.
-    units: Vec<Vec<usize>>,
+    classes: Vec<Class>,
+    words: Vec<Word>,
+    /// Words that can be parted, or graphemes after which something may be put.
+    units: Vec<usize>,
 }
 
 impl<'a> Between<'a> {
     pub(super) fn new(kind: Kind, text: &'a str) -> Self {
-        let Words { graphemes, words } = Words::of(text);
-        let inside = |i: &usize| is_letter(graphemes[*i]) && is_letter(graphemes[*i + 1]);
-        let places = words.iter().filter(|word| !word.digits).map(|word| (word.first..word.end - 1).filter(inside));
-        let units = match kind {
-            Kind::Split => places.map(Iterator::collect).filter(|places: &Vec<usize>| !places.is_empty()).collect(),
-            _ => places.flatten().map(|place| vec![place]).collect(),
+        let Words { text, graphemes, classes, words } = Words::of(text);
+        let mut between = Self { kind, chain: Chain::new(text, graphemes), classes, words, units: Vec::new() };
+        let whole = (0..between.words.len()).filter(|word| !between.words[*word].digits);
+        between.units = match kind {
+            Kind::Split => whole.filter(|word| between.places(*word).next().is_some()).collect(),
+            _ => whole.flat_map(|word| between.places(word)).collect(),
         };
-        Self { kind, chain: Chain::new(&graphemes), units }
+        between
+    }
+
+    /// The letters of a word that have a letter after them.
+    fn places(&self, word: usize) -> impl Iterator<Item = usize> {
+        let letters = |i: &usize| self.classes[*i..=*i + 1] == [Class::Letter; 2];
+        (self.words[word].first..self.words[word].end - 1).filter(letters)
     }
 }
 
 impl Editor for Between<'_> {
-    fn units(&self) -> usize {
-        self.units.len()
+    fn units(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.units)
     }
 
     fn edit(&mut self, unit: usize, stream: &mut Stream) -> bool {
-        let places = std::mem::take(&mut self.units[unit]);
-        let chain = &mut self.chain;
         if self.kind == Kind::Split {
-            return first_fit(stream, places, |place| chain.append(place, " "));
+            let places: Vec<usize> = self.places(unit).collect();
+            return first_fit(stream, &places, |place| self.chain.append(*place, " "));
         }
-        let [place] = places[..] else { return false };
-        let here = chain.piece(place).to_owned();
+        let here = self.chain.piece(unit).to_owned();
         // Joiners become part of the letter before them.
-        first_fit(stream, ZERO_WIDTH.to_vec(), |mark| chain.replace(place, place, &[&format!("{here}{mark}")]))
+        first_fit(stream, &ZERO_WIDTH, |mark| self.chain.replace(unit, &[&format!("{here}{mark}")]))
     }
 
     fn text(&self) -> String {
@@ -66,25 +71,20 @@ pub(super) struct Exchanging<'a> {
 impl<'a> Exchanging<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let words = Words::of(text);
-        let pieces = words.pieces(text);
-        let differ = |k: &usize| words.blanks(*k) && pieces[2 * k + 1] != pieces[2 * k + 3];
+        let chain = Chain::new(text, words.pieces());
+        let differ = |k: &usize| words.blanks(*k) && chain.piece(2 * k + 1) != chain.piece(2 * k + 3);
         let units = (0..words.words.len()).filter(differ).map(|k| 2 * k + 1).collect();
-        Self { chain: Chain::new(&pieces), units }
+        Self { chain, units }
     }
 }
 
 impl Editor for Exchanging<'_> {
-    fn units(&self) -> usize {
-        self.units.len()
+    fn units(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.units)
     }
 
     fn edit(&mut self, unit: usize, _: &mut Stream) -> bool {
-        let first = self.units[unit];
-        if self.chain.edited(first) || self.chain.edited(first + 2) {
-            return false;
-        }
-        let [a, gap, b] = [0, 1, 2].map(|k| self.chain.piece(first + k).to_owned());
-        self.chain.replace(first, first + 2, &[&b, &gap, &a])
+        self.chain.exchange(unit, unit + 2)
     }
 
     fn text(&self) -> String {
@@ -105,7 +105,7 @@ impl<'a> Dropping<'a> {
         let words = Words::of(text);
         let n = words.words.len();
         let units = if n > 1 { (0..n).map(|k| 2 * k + 1).collect() } else { Vec::new() };
-        Self { chain: Chain::new(&words.pieces(text)), units, left: n }
+        Self { chain: Chain::new(text, words.pieces()), units, left: n }
     }
 
     /// Drops the word, and the blanks at the end of what is before it or at the beginning of what is after it. Where marks stand on both sides, the word alone.
@@ -125,19 +125,25 @@ impl<'a> Dropping<'a> {
         } else {
             (tight, loose) = (&left, &right);
         }
-        let pieces = [before.map(|i| (i, tight)), Some((word, "")), after.map(|i| (i, loose))];
-        let (places, new): (Vec<usize>, Vec<&str>) = pieces.into_iter().flatten().unzip();
-        self.chain.replace(places[0], places[places.len() - 1], &new)
+        // What lies between them is empty already.
+        let mut new = vec![""; after.unwrap_or(word) - before.unwrap_or(word) + 1];
+        if before.is_some() {
+            new[0] = tight;
+        }
+        if let (Some(_), Some(last)) = (after, new.last_mut()) {
+            *last = loose;
+        }
+        self.chain.replace(before.unwrap_or(word), &new)
     }
 }
 
 impl Editor for Dropping<'_> {
-    fn units(&self) -> usize {
-        self.units.len()
+    fn units(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.units)
     }
 
     fn edit(&mut self, unit: usize, _: &mut Stream) -> bool {
-        let done = self.left > 1 && self.drop(self.units[unit]);
+        let done = self.left > 1 && self.drop(unit);
         self.left -= usize::from(done);
         done
     }

@@ -5,9 +5,9 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::chain::Chain;
 use super::confusable::look_alikes;
 use super::editor::Editor;
-use super::letters::{blank, is_letter, is_punctuation, lowercase, other_case, uppercase, without_marks};
+use super::letters::{Class, blank, is_punctuation, lowercase, other_case, uppercase, without_marks};
 use super::romanise::romanise;
-use super::words::Words;
+use super::words::{Part, Words};
 use super::{Kind, Options};
 use crate::kernel::random::Stream;
 
@@ -24,25 +24,38 @@ pub(super) struct Replacing<'a, 'o> {
 impl<'a, 'o> Replacing<'a, 'o> {
     pub(super) fn new(kind: Kind, text: &'a str, options: &'o Options<'o>) -> Self {
         let words = Words::of(text);
-        let (pieces, units): (Vec<&str>, Vec<usize>) = match kind {
+        let (pieces, units): (Vec<Part>, Vec<usize>) = match kind {
             Kind::Romanise | Kind::Upper | Kind::Lower | Kind::RepeatWord | Kind::CodeSwitch => {
-                let pieces = words.pieces(text);
+                let pieces = words.pieces();
                 // A blank that bears a mark is in the word, and would part it without the mark.
-                let whole = |i: &usize| !pieces[*i].contains(blank);
+                let whole = |i: &usize| !text[pieces[*i].start..pieces[*i].end].contains(blank);
                 let units = (0..words.words.len()).map(|k| 2 * k + 1).filter(whole).collect();
                 (pieces, units)
             }
             Kind::Unspace | Kind::DoubleSpace => {
-                (words.pieces(text), (0..words.words.len()).filter(|k| words.blanks(*k)).map(|k| 2 * k + 2).collect())
+                (words.pieces(), (0..words.words.len()).filter(|k| words.blanks(*k)).map(|k| 2 * k + 2).collect())
             }
             _ => {
                 let units = graphemes(kind, &words);
                 (words.graphemes, units)
             }
         };
-        let mut replacing = Self { kind, options, chain: Chain::new(&pieces), units: Vec::new() };
-        replacing.units = units.into_iter().filter(|i| !replacing.choices(*i).is_empty()).collect();
+        let mut replacing = Self { kind, options, chain: Chain::new(text, pieces), units: Vec::new() };
+        replacing.units = units.into_iter().filter(|i| replacing.has_choices(*i)).collect();
         replacing
+    }
+
+    /// Whether there are [`Self::choices`]: told without making them where that is easy, as most pieces are asked for and few are edited.
+    fn has_choices(&self, i: usize) -> bool {
+        let piece = self.chain.piece(i);
+        match self.kind {
+            Kind::Punctuation | Kind::Unspace | Kind::DoubleSpace | Kind::RepeatWord => true,
+            Kind::Diacritics | Kind::Nfd | Kind::Romanise if piece.is_ascii() => false,
+            Kind::FlipCase if piece.is_ascii() => true,
+            Kind::Upper if piece.is_ascii() => piece.contains(|c: char| c.is_ascii_lowercase()),
+            Kind::Lower if piece.is_ascii() => piece.contains(|c: char| c.is_ascii_uppercase()),
+            _ => !self.choices(i).is_empty(),
+        }
     }
 
     /// What the piece may become; nothing that it is already.
@@ -73,10 +86,13 @@ fn graphemes(kind: Kind, words: &Words<'_>) -> Vec<usize> {
     for word in words.words.iter().filter(|word| word.digits) {
         protected[word.first..word.end].fill(true);
     }
-    let is_unit: fn(&str) -> bool = if kind == Kind::Punctuation { is_punctuation } else { is_letter };
+    let is_unit = |i: usize| match kind {
+        Kind::Punctuation => is_punctuation(words.grapheme(i)),
+        _ => words.classes[i] == Class::Letter,
+    };
     // Where there are no words, nothing would be left without punctuation.
     let any = !words.words.is_empty();
-    (0..protected.len()).filter(|i| any && !protected[*i] && is_unit(words.graphemes[*i])).collect()
+    (0..protected.len()).filter(|i| any && !protected[*i] && is_unit(*i)).collect()
 }
 
 /// A grapheme in its other case.
@@ -87,12 +103,11 @@ fn flipped(grapheme: &str, turkic: bool) -> Option<String> {
 }
 
 impl Editor for Replacing<'_, '_> {
-    fn units(&self) -> usize {
-        self.units.len()
+    fn units(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.units)
     }
 
-    fn edit(&mut self, unit: usize, stream: &mut Stream) -> bool {
-        let i = self.units[unit];
+    fn edit(&mut self, i: usize, stream: &mut Stream) -> bool {
         let mut choices = self.choices(i);
         while let Some(mut drawn) = stream.index(choices.iter().map(|(_, weight)| weight).sum()) {
             let heavier = |(_, weight): &(String, usize)| {
@@ -102,7 +117,7 @@ impl Editor for Replacing<'_, '_> {
             };
             let Some(place) = choices.iter().position(heavier) else { return false };
             let (text, _) = choices.swap_remove(place);
-            if self.chain.replace(i, i, &[&text]) {
+            if self.chain.replace(i, &[&text]) {
                 return true;
             }
         }

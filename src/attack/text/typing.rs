@@ -1,10 +1,10 @@
 //! Slips of typing: letters beside, exchanged, left out, added, doubled.
 
 use super::chain::Chain;
-use super::editor::Editor;
+use super::editor::{Editor, first_fit};
 use super::keyboard::Keyboard;
-use super::letters::is_letter;
-use super::words::Words;
+use super::letters::Class;
+use super::words::{Word, Words};
 use super::{Kind, Options};
 use crate::kernel::random::Stream;
 
@@ -13,75 +13,78 @@ const SLIPS: [Kind; 5] = [Kind::Neighbour, Kind::Swap, Kind::Delete, Kind::Inser
 
 pub(super) struct Typing<'a> {
     kind: Kind,
-    keyboard: Keyboard,
+    keyboard: &'a Keyboard,
     chain: Chain<'a>,
-    /// The word of each grapheme that may be edited.
-    word: Vec<Option<usize>>,
+    classes: Vec<Class>,
+    words: Vec<Word>,
     /// How many graphemes each word has left.
     left: Vec<usize>,
     units: Vec<usize>,
 }
 
 impl<'a> Typing<'a> {
-    pub(super) fn new(kind: Kind, text: &'a str, options: &Options<'_>) -> Self {
-        let Words { graphemes, words } = Words::of(text);
-        let mut word = vec![None; graphemes.len()];
-        for (k, one) in words.iter().enumerate().filter(|(_, one)| !one.digits) {
-            for i in (one.first + options.protect).min(one.end)..one.end {
-                word[i] = Some(k).filter(|_| is_letter(graphemes[i]));
-            }
+    pub(super) fn new(kind: Kind, text: &'a str, keyboard: &'a Keyboard, options: &Options<'_>) -> Self {
+        let Words { text, graphemes, classes, words } = Words::of(text);
+        let left = words.iter().map(|word| word.end - word.first).collect();
+        let chain = Chain::new(text, graphemes);
+        let mut typing = Self { kind, keyboard, chain, classes, words, left, units: Vec::new() };
+        let mut units = Vec::with_capacity(typing.classes.len());
+        for (k, word) in typing.words.iter().enumerate().filter(|(_, word)| !word.digits) {
+            let first = word.first.saturating_add(options.protect).min(word.end);
+            units.extend((first..word.end).filter(|i| typing.eligible(kind, *i, k)));
         }
-        let left = words.iter().map(|one| one.end - one.first).collect();
-        let chain = Chain::new(&graphemes);
-        let mut typing = Self { kind, keyboard: Keyboard::of(&options.language), chain, word, left, units: Vec::new() };
-        typing.units = (0..graphemes.len()).filter(|i| typing.eligible(kind, *i)).collect();
+        typing.units = units;
         typing
     }
 
-    fn eligible(&self, kind: Kind, i: usize) -> bool {
-        let Some(word) = self.word[i] else { return false };
-        let here = self.chain.piece(i);
+    /// Whether there is something to edit in a grapheme of a word, if no edit has been there.
+    fn eligible(&self, kind: Kind, i: usize, word: usize) -> bool {
+        if self.classes[i] != Class::Letter {
+            return false;
+        }
+        let Some(here) = self.chain.kept(i) else { return false };
         match kind {
             Kind::Neighbour => self.keyboard.has_substitutes(here),
-            Kind::Swap => self.next(i).is_some_and(|next| self.chain.piece(next) != here),
+            // Mostly of one byte: no call is made to compare them.
+            Kind::Swap => self.next(i, word).is_some_and(|next| !next.bytes().eq(here.bytes())),
             Kind::Delete => self.left[word] > 1,
             Kind::Insert => self.keyboard.has_keys(here),
             _ => true,
         }
     }
 
-    /// The letter after `i` in its word, if it may be edited and none has been.
-    fn next(&self, i: usize) -> Option<usize> {
+    /// The letter after `i` in its word, if no edit has been there.
+    fn next(&self, i: usize, word: usize) -> Option<&'a str> {
         let next = i + 1;
-        (next < self.word.len() && self.word[next] == self.word[i] && !self.chain.edited(next)).then_some(next)
+        if next < self.words[word].end && self.classes[next] == Class::Letter { self.chain.kept(next) } else { None }
     }
 
     fn slip(&mut self, kind: Kind, i: usize, stream: &mut Stream) -> bool {
-        if self.chain.edited(i) || !self.eligible(kind, i) {
+        let word = self.words.partition_point(|word| word.end <= i);
+        if !self.eligible(kind, i, word) {
             return false;
         }
-        let here = self.chain.piece(i).to_owned();
+        let Some(here) = self.chain.kept(i) else { return false };
+        let (keyboard, chain) = (self.keyboard, &mut self.chain);
         match kind {
-            Kind::Neighbour => {
-                let others = self.keyboard.substitutes(&here);
-                first_fit(stream, others, |other| self.chain.replace(i, i, &[&other]))
-            }
+            Kind::Neighbour => match keyboard.plain(here) {
+                Some(keys) => first_fit(stream, keys, |key| chain.replace(i, &[key.encode_utf8(&mut [0; 4])])),
+                None => first_fit(stream, &keyboard.substitutes(here), |other| chain.replace(i, &[other])),
+            },
             Kind::Insert => {
-                let keys = self.keyboard.keys(&here);
-                first_fit(stream, keys, |key| self.chain.append(i, key.encode_utf8(&mut [0; 4])))
-            }
-            Kind::Swap => {
-                let next = self.chain.piece(i + 1).to_owned();
-                self.chain.replace(i, i + 1, &[&next, &here])
-            }
-            Kind::Delete => {
-                let done = self.chain.replace(i, i, &[""]);
-                if let Some(word) = self.word[i].filter(|_| done) {
-                    self.left[word] -= 1;
+                let fits = |key: &char| chain.append(i, key.encode_utf8(&mut [0; 4]));
+                match keyboard.plain(here) {
+                    Some(keys) => first_fit(stream, keys, fits),
+                    None => first_fit(stream, &keyboard.keys(here), fits),
                 }
+            }
+            Kind::Swap => chain.exchange(i, i + 1),
+            Kind::Delete => {
+                let done = chain.replace(i, &[""]);
+                self.left[word] -= usize::from(done);
                 done
             }
-            Kind::Duplicate => self.chain.append(i, &here),
+            Kind::Duplicate => chain.append(i, here),
             _ => {
                 let mut slips = SLIPS.to_vec();
                 while let Some(drawn) = stream.index(slips.len()) {
@@ -95,23 +98,13 @@ impl<'a> Typing<'a> {
     }
 }
 
-/// Draws from what there is, again and again without what was drawn, until one fits.
-pub(super) fn first_fit<T>(stream: &mut Stream, mut of: Vec<T>, mut fits: impl FnMut(T) -> bool) -> bool {
-    while let Some(drawn) = stream.index(of.len()) {
-        if fits(of.swap_remove(drawn)) {
-            return true;
-        }
-    }
-    false
-}
-
 impl Editor for Typing<'_> {
-    fn units(&self) -> usize {
-        self.units.len()
+    fn units(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.units)
     }
 
     fn edit(&mut self, unit: usize, stream: &mut Stream) -> bool {
-        self.slip(self.kind, self.units[unit], stream)
+        self.slip(self.kind, unit, stream)
     }
 
     fn text(&self) -> String {
