@@ -12,8 +12,10 @@ mod encoding;
 mod invariance;
 mod model;
 mod perturb;
+mod perturbing;
 mod progress;
 mod retrieve;
+mod robustness;
 mod runs;
 mod score;
 mod shard;
@@ -78,6 +80,7 @@ enum Command {
     Transport(transport::Args),
     Align(align::Args),
     Perturb(perturb::Args),
+    Robustness(robustness::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -239,6 +242,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Transport(args) => transport::run(args, &context),
         Command::Align(args) => align::run(args, &context),
         Command::Perturb(args) => perturb::run(args, &context),
+        Command::Robustness(args) => robustness::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),
