@@ -92,6 +92,7 @@ fn setup(claim: &Numbers, model: &Model) -> Setup {
             layer: recipe.layer.unwrap_or(own.layer),
             ..own
         },
+        perturbation: None,
     }
 }
 

@@ -13,8 +13,10 @@ mod encoding;
 mod invariance;
 mod model;
 mod perturb;
+mod perturbing;
 mod progress;
 mod retrieve;
+mod robustness;
 mod runs;
 mod score;
 mod shard;
@@ -80,6 +82,7 @@ enum Command {
     Align(align::Args),
     Perturb(perturb::Args),
     Attack(attack::Args),
+    Robustness(robustness::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -242,6 +245,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Align(args) => align::run(args, &context),
         Command::Perturb(args) => perturb::run(args, &context),
         Command::Attack(args) => attack::run(args, &context),
+        Command::Robustness(args) => robustness::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

@@ -9,6 +9,7 @@ pub mod digest;
 mod fault;
 pub mod fetch;
 pub mod folder;
+pub mod levels;
 pub mod links;
 pub mod manifest;
 pub mod matrix;

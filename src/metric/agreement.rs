@@ -4,6 +4,7 @@
 //! leave out: whether rankings are the same. Where repro_eval divides by zero, there is no value here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use rayon::prelude::*;
 
@@ -125,7 +126,7 @@ pub struct Overlap {
 
 /// Rank-biased overlap with persistence `p`, 0 ≤ p < 1, of two rankings without doubles that are no longer than `depth`. 1 of two empty ones.
 #[must_use]
-pub fn rank_biased_overlap(a: &[&str], b: &[&str], p: f64, depth: usize) -> Overlap {
+pub fn rank_biased_overlap<T: Copy + Eq + Hash>(a: &[T], b: &[T], p: f64, depth: usize) -> Overlap {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let (s, l) = (short.len(), long.len());
     if s == 0 {
@@ -133,7 +134,7 @@ pub fn rank_biased_overlap(a: &[&str], b: &[&str], p: f64, depth: usize) -> Over
         return Overlap { truncated: same, extrapolated: same };
     }
     // Each shared document counts from the larger of its ranks on.
-    let ranks: HashMap<&str, usize> = short.iter().enumerate().map(|(rank, document)| (*document, rank)).collect();
+    let ranks: HashMap<T, usize> = short.iter().enumerate().map(|(rank, document)| (*document, rank)).collect();
     let mut new = vec![0usize; l];
     for (rank, document) in long.iter().enumerate() {
         if let Some(other) = ranks.get(document) {

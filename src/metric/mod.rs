@@ -10,6 +10,7 @@ pub mod fairness;
 mod measure;
 pub mod ranked;
 pub mod representation;
+pub mod robustness;
 pub mod significance;
 
 pub use bitext::{Bitext, bitext};

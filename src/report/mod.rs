@@ -3,6 +3,7 @@
 //! One file a format. Equal outcomes give equal bytes: no clock, host name or path gets in.
 
 mod csv;
+pub mod curve;
 mod grid;
 pub mod heatmap;
 pub mod invariance;

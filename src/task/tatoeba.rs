@@ -63,6 +63,8 @@ pub struct Setup {
     pub convention: Convention,
     /// How sentences become embeddings; they are normalised in any case, for scores are cosines.
     pub recipe: Recipe,
+    /// What was done to the queries, for the key.
+    pub perturbation: Option<String>,
 }
 
 /// A language, evaluated.
@@ -149,7 +151,7 @@ impl Setup {
         };
         let rankings = retrieval::rank(queries.view(), corpus.view(), DEPTH)?;
         let predictions: Vec<usize> = rankings.iter().map(|ranking| ranking[0].document).collect();
-        let key = self.key(data, &pair.language, model, &recipe);
+        let key = self.key(data, &pair.language, model);
         let cells = self
             .convention
             .measures(&predictions)
@@ -166,7 +168,9 @@ impl Setup {
     }
 
     /// What all cells of a language have in common.
-    fn key(&self, data: &Found, language: &str, model: &Model, recipe: &Recipe) -> Key {
+    #[must_use]
+    pub fn key(&self, data: &Found, language: &str, model: &Model) -> Key {
+        let recipe = self.cosine_recipe();
         Key {
             task: "tatoeba".to_owned(),
             data: data.name.clone(),
@@ -180,7 +184,7 @@ impl Setup {
             system: "dense".to_owned(),
             pooling: recipe.name(model.config()),
             prefix: recipe.prefix.clone(),
-            perturbation: None,
+            perturbation: self.perturbation.clone(),
             ties: "line ascending".to_owned(),
             arith: ARITH,
         }

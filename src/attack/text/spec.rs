@@ -71,6 +71,13 @@ impl Spec {
         Self { steps: vec![Step { kind, amount: Some(amount) }] }
     }
 
+    /// The same with every amount said: the table's rate where none was.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let amount = |step: &Step| step.amount.unwrap_or(Amount::Share(step.kind.facts().rate));
+        Self { steps: self.steps.iter().map(|step| Step { amount: Some(amount(step)), ..*step }).collect() }
+    }
+
     /// The steps.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
@@ -139,6 +146,7 @@ mod tests {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
         }
         assert_eq!("swap@.10".parse::<Spec>().unwrap().to_string(), "swap@0.1");
+        assert_eq!("upper+swap=2".parse::<Spec>().unwrap().resolved().to_string(), "upper@1+swap=2");
     }
 
     #[test]

@@ -8,12 +8,14 @@ use serde_json::json;
 use snellen::data::atomic;
 use snellen::data::digest::{self, Digest};
 use snellen::data::shelf::Found;
+use snellen::data::text::Text;
 use snellen::metric::{Measure, evaluate};
 use snellen::task::clir::{Collection, Scored, Setup, System, Topics};
 use snellen::task::search::Searcher;
 
 use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoding, Lexical, Prefixes};
+use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress, runs};
 
 #[derive(clap::Args)]
@@ -49,6 +51,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
+    perturbing: Perturbing,
+    #[command(flatten)]
     lexical: Lexical,
     #[command(flatten)]
     prefixes: Prefixes,
@@ -59,6 +63,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let measures = runs::measures(&args.measures).map_err(Failure::Usage)?;
     check(&args.systems)?;
+    let perturbation = args.perturbing.read()?;
     let encoding = args.systems.iter().filter(|system| system.encodes()).count();
     let model = match &args.model {
         Some(name) => Some(context.model(name)?),
@@ -71,7 +76,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let runs = topics.iter().flat_map(|topics| args.systems.iter().map(move |s| run_name(&topics.name, *s)));
         check_output(folder, runs.chain(["cells.csv", "queries.csv"].map(str::to_owned)))?;
     }
-    let collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
+    let mut collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
+    if let Some(perturbation) = &perturbation {
+        perturb(perturbation, &mut collections, &args.systems)?;
+    }
     tell_absent(&collections, context)?;
     let texts = collections.iter().map(Collection::texts).sum::<usize>() * encoding;
     let bar = progress::bar(context, texts, "encoding");
@@ -99,6 +107,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         bm25: args.lexical.parameters(),
         measures,
         part: args.part.clone(),
+        perturbation: perturbation.as_ref().map(Perturbation::name),
     };
     let mut scored = Vec::new();
     for collection in &collections {
@@ -128,8 +137,22 @@ fn topics(args: &Args, data: &Found) -> Result<Vec<Topics>, Failure> {
     Ok(topics)
 }
 
+/// Perturbs the queries. Their translations would stay as they are: a run of these would not be what its key says.
+fn perturb(perturbation: &Perturbation, collections: &mut [Collection], systems: &[System]) -> Result<(), Failure> {
+    for (topics, asked) in collections.iter_mut().flat_map(|collection| &mut collection.sets) {
+        if asked.pivot.is_some() && systems.contains(&System::Bm25) {
+            return Err(Failure::Usage(format!(
+                "{}: bm25 searches for translations, which --perturb leaves as they are: choose --systems dense,late",
+                topics.name
+            )));
+        }
+        perturbation.texts(&topics.name, asked.queries.iter_mut().map(|Text { id, text }| (id.as_str(), text)));
+    }
+    Ok(())
+}
+
 /// Says where relevant documents are not among the documents, and refuses a set that has none of them.
-fn tell_absent(collections: &[Collection], context: &Context) -> Result<(), Failure> {
+pub(in crate::cli) fn tell_absent(collections: &[Collection], context: &Context) -> Result<(), Failure> {
     for (set, absent, all) in collections.iter().flat_map(Collection::absent) {
         if absent == all {
             return Err(Failure::Usage(format!("{set}: none of its {all} relevant documents is among the documents")));

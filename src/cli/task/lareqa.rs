@@ -9,10 +9,11 @@ use snellen::data::digest::Digest;
 use snellen::encoder::How;
 use snellen::retrieval;
 use snellen::task::Key;
-use snellen::task::lareqa::{self, Join, Language, MEASURES, Scored, Setup, View};
+use snellen::task::lareqa::{self, Join, Language, MEASURES, Question, Scored, Setup, View};
 
 use super::{check_output, chosen, columns, csv};
 use crate::cli::encoding::{Encoding, Prefixes};
+use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -37,6 +38,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
+    perturbing: Perturbing,
+    #[command(flatten)]
     prefixes: Prefixes,
     #[command(flatten)]
     encoding: Encoding,
@@ -44,16 +47,24 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
+    let perturbation = args.perturbing.read()?;
     let model = context.model(&args.model)?;
     let setup = Setup {
         questions: args.encoding.recipe(&model, &args.prefixes.query_prefix),
         candidates: args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
         join: args.join,
+        perturbation: perturbation.as_ref().map(Perturbation::name),
     };
-    let languages = chosen(&args.languages, &lareqa::languages(&data)?, &data.name)?
+    let mut languages = chosen(&args.languages, &lareqa::languages(&data)?, &data.name)?
         .iter()
         .map(|code| Language::read(&data, code, args.join))
         .collect::<Result<Vec<_>, _>>()?;
+    for Language { code, questions, .. } in &mut languages {
+        let texts = questions.iter_mut().map(|Question { id, text, .. }| (id.as_str(), text));
+        if let Some(perturbation) = &perturbation {
+            perturbation.texts(code, texts);
+        }
+    }
     if let Some(folder) = &args.output {
         check_output(folder, ["cells.csv", "lareqa.run", "lareqa.qrels", "languages.tsv"].map(str::to_owned))?;
     }

@@ -1,9 +1,9 @@
 //! `snellen task`: a retrieval task, model and data → cells.
 
-mod clir;
+pub(super) mod clir;
 mod lareqa;
 mod mewsli;
-mod tatoeba;
+pub(super) mod tatoeba;
 mod xtreme;
 
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 }
 
 /// The languages that were asked for, sorted as `all` is; all of them if none was.
-fn chosen(asked: &[String], all: &[String], data: &str) -> Result<Vec<String>, Failure> {
+pub(super) fn chosen(asked: &[String], all: &[String], data: &str) -> Result<Vec<String>, Failure> {
     if let Some(unknown) = asked.iter().find(|language| !all.contains(language)) {
         return Err(Failure::Usage(format!("{data} has no language {unknown}; it has {}", all.join(" "))));
     }

@@ -1,5 +1,6 @@
 //! Tatoeba.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use snellen::task::xtreme;
 
 use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoding, Prefix};
+use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -41,6 +43,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
+    perturbing: Perturbing,
+    #[command(flatten)]
     prefix: Prefix,
     #[command(flatten)]
     encoding: Encoding,
@@ -48,11 +52,13 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
+    let perturbation = args.perturbing.read()?;
     let model = context.model(&args.model)?;
     let setup = Setup {
         direction: args.direction.unwrap_or(args.convention.direction()),
         convention: args.convention,
         recipe: args.encoding.recipe(&model, &args.prefix.prefix),
+        perturbation: perturbation.as_ref().map(Perturbation::name),
     };
     let all = tatoeba::languages(&data)?;
     let asked: Vec<String> = args.languages.iter().flat_map(|name| named(name)).collect();
@@ -69,7 +75,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let cache = context.embeddings(args.encoding.no_cache);
     let mut scored = Vec::new();
     for pair in &pairs {
-        let one = setup.score(&data, pair, &model, &how, &cache)?;
+        let one =
+            setup.score(&data, &in_other_words(pair, setup.direction, perturbation.as_ref()), &model, &how, &cache)?;
         if let Some(folder) = &args.output {
             write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, model.name())?;
             if args.convention == Convention::Xtreme && setup.direction == Direction::EnglishToForeign {
@@ -86,8 +93,19 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     Ok(Ending::Holds)
 }
 
+/// A language as it is asked: the queries perturbed, if that was wanted.
+fn in_other_words<'a>(pair: &'a Pair, direction: Direction, perturbation: Option<&Perturbation>) -> Cow<'a, Pair> {
+    let Some(perturbation) = perturbation else { return Cow::Borrowed(pair) };
+    let mut pair = pair.clone();
+    match direction {
+        Direction::ForeignToEnglish => perturbation.lines(&pair.language, &mut pair.foreign),
+        Direction::EnglishToForeign => perturbation.lines("eng", &mut pair.english),
+    }
+    Cow::Owned(pair)
+}
+
 /// The languages that a name stands for.
-fn named(name: &str) -> Vec<String> {
+pub(in crate::cli) fn named(name: &str) -> Vec<String> {
     let own = |languages: &[(&str, &str)]| languages.iter().map(|(_, laser)| (*laser).to_owned()).collect::<Vec<_>>();
     match name {
         "xtreme" => own(&xtreme::TATOEBA),

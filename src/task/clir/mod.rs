@@ -50,6 +50,8 @@ pub struct Setup<'a> {
     pub measures: Vec<Measure>,
     /// Only queries whose id holds this.
     pub part: String,
+    /// What was done to the queries, for the key; translations stay as they are.
+    pub perturbation: Option<String>,
 }
 
 /// A set of queries, searched by one system.
@@ -192,7 +194,7 @@ impl Setup<'_> {
         let name = format!("{} {}", topics.name, found.system);
         let evaluation =
             evaluate(&asked.qrels, &TrecFile::of_bytes(&name, run.clone()), &self.measures, &Options::default())?;
-        let key = self.key(data, topics, asked, found);
+        let key = self.key(data, topics, asked, found.system, &found.name);
         let cells = self.measures.iter().zip(evaluation.means());
         let cells =
             cells.map(|(measure, value)| (Key { measure: measure.to_string(), ..key.clone() }, value)).collect();
@@ -200,12 +202,13 @@ impl Setup<'_> {
         Ok(Scored { topics: topics.name.clone(), system: found.system, cells, evaluation, run, digest })
     }
 
-    /// What all cells of a set and a system have in common.
-    fn key(&self, data: &Found, topics: &Topics, asked: &Asked, found: &Searched) -> Key {
+    /// What all cells of a set and a system have in common; `name`: the system's with its parameters.
+    #[must_use]
+    pub fn key(&self, data: &Found, topics: &Topics, asked: &Asked, system: System, name: &str) -> Key {
         let none = || "none".to_owned();
-        let encoded = self.searcher.as_ref().filter(|_| found.system != System::Bm25);
-        let pooled = encoded.filter(|_| found.system != System::Late);
-        let pivot = asked.pivot.as_ref().filter(|_| matches!(found.system, System::Bm25 | System::Fused));
+        let encoded = self.searcher.as_ref().filter(|_| system != System::Bm25);
+        let pooled = encoded.filter(|_| system != System::Late);
+        let pivot = asked.pivot.as_ref().filter(|_| matches!(system, System::Bm25 | System::Fused));
         let part = if self.part.is_empty() { String::new() } else { format!("[{}]", self.part) };
         Key {
             task: "clir".to_owned(),
@@ -218,14 +221,14 @@ impl Setup<'_> {
             model: encoded.map_or_else(none, |searcher| searcher.model.name().to_owned()),
             model_sha256: encoded.map_or_else(none, |searcher| searcher.model.digest().to_owned()),
             system: match pivot {
-                Some((language, _)) => format!("{}, terms of pivot-{language}", found.name),
-                None => found.name.clone(),
+                Some((language, _)) => format!("{name}, terms of pivot-{language}"),
+                None => name.to_owned(),
             },
             pooling: pooled.map_or_else(none, |searcher| searcher.queries.name(searcher.model.config())),
             prefix: encoded.map_or_else(String::new, |searcher| {
                 super::prefixes(&searcher.queries.prefix, &searcher.documents.prefix)
             }),
-            perturbation: None,
+            perturbation: self.perturbation.clone(),
             ties: "id ascending".to_owned(),
             arith: ARITH,
         }

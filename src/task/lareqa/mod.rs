@@ -35,6 +35,8 @@ pub struct Setup {
     pub candidates: Recipe,
     /// How the candidates' texts were joined, for the key.
     pub join: Join,
+    /// What was done to the questions, for the key.
+    pub perturbation: Option<String>,
 }
 
 /// What came of it.
@@ -106,7 +108,8 @@ impl Setup {
     }
 
     /// What all cells have in common.
-    fn key(&self, data: &Found, model: &Model) -> Key {
+    #[must_use]
+    pub fn key(&self, data: &Found, model: &Model) -> Key {
         Key {
             task: "lareqa".to_owned(),
             data: data.name.clone(),
@@ -120,7 +123,7 @@ impl Setup {
             system: format!("dense, sentence and context joined by {}", self.join),
             pooling: cosine(&self.questions).name(model.config()),
             prefix: super::prefixes(&self.questions.prefix, &self.candidates.prefix),
-            perturbation: None,
+            perturbation: self.perturbation.clone(),
             ties: "id ascending".to_owned(),
             arith: ARITH,
         }
