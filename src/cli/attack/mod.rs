@@ -14,7 +14,7 @@ use snellen::attack::search::{Method, Outcome, Search, State};
 use snellen::attack::text::{Kind, Language, Lexicon, Options};
 use snellen::attack::victim::{Query, Victim};
 use snellen::data::digest::Digest;
-use snellen::data::text::{self, Text};
+use snellen::data::text::{self, Source, Text};
 use snellen::data::trec::{Qrels, TrecFile};
 use snellen::encoder::{How, Recipe};
 use snellen::kernel::ARITH;
@@ -134,7 +134,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     check_output(&args.output, files)?;
     let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
-    let (texts, corpus) = read(args)?;
+    let source = Source::open(&args.queries)?;
+    let (texts, corpus) = read(args, &source)?;
     let (queries, unfit) = queries(args, &texts, &corpus)?;
     if queries.is_empty() {
         return Err(Failure::Usage(format!(
@@ -171,7 +172,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let outcomes = attacked(args, context, name, &attack, flips.as_ref(), &victim, &queries, &inputs)?;
         found.push((name, attack.to_string(), outcomes));
     }
-    results::finish(args, context, &model, &of_queries, &queries, &texts, &found)?;
+    results::finish(args, context, &model, &of_queries, &source, &queries, &found)?;
     std::mem::forget(model);
     Ok(Ending::Holds)
 }
@@ -222,8 +223,8 @@ fn shifted(ball: &Ball, victim: &Victim<'_>, queries: &[Query]) -> Result<Vec<Ou
 }
 
 /// Queries and documents, the latter in the order of their ids.
-fn read(args: &Args) -> Result<(Vec<Text>, Vec<Text>), Failure> {
-    let (queries, mut corpus) = (text::read(&args.queries)?, text::read_documents(&args.corpus)?);
+fn read(args: &Args, source: &Source) -> Result<(Vec<Text>, Vec<Text>), Failure> {
+    let (queries, mut corpus) = (source.texts()?, text::read_documents(&args.corpus)?);
     text::check_query_ids(&args.queries.display().to_string(), &queries)?;
     text::check_ids(&args.corpus.display().to_string(), &corpus)?;
     corpus.sort_by(|a, b| a.id.cmp(&b.id));

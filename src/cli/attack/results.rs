@@ -8,10 +8,11 @@ use snellen::attack::search::{Outcome, State};
 use snellen::attack::victim::Query;
 use snellen::data::atomic;
 use snellen::data::digest::Digest;
-use snellen::data::text::{Text, rewritten, write};
+use snellen::data::text::{Source, write};
 use snellen::encoder::{Model, Recipe};
 use snellen::kernel::ARITH;
 use snellen::metric::significance::randomization;
+use snellen::report::curve::{self, Chart, Series};
 
 use super::{Args, Name};
 use crate::cli::task::csv;
@@ -37,7 +38,7 @@ struct Point {
 /// The files of an output folder.
 pub(super) fn files<'a>(methods: impl Iterator<Item = &'a str>, queries: &Path) -> Vec<String> {
     let of_method = |method: &str| [format!("journal.{method}.jsonl"), adversarial(method, queries)].map(String::from);
-    let fixed = ["states.csv", "curve.csv", "summary.json"].map(str::to_owned);
+    let fixed = ["states.csv", "curve.csv", "curve.svg", "summary.json"].map(str::to_owned);
     fixed.into_iter().chain(methods.flat_map(of_method)).collect()
 }
 
@@ -55,13 +56,13 @@ pub(super) fn finish(
     context: &Context,
     model: &Model,
     recipe: &Recipe,
+    source: &Source,
     queries: &[Query],
-    texts: &[Text],
     found: &[Found],
 ) -> Result<(), Failure> {
     let folder = &args.output;
     let mut methods = Vec::new();
-    let (mut table, mut curves, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut table, mut curves, mut states, mut series) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut whole = Digest::new();
     for (name, how, outcomes) in found {
         let digest = digest(queries, outcomes);
@@ -75,9 +76,11 @@ pub(super) fn finish(
         }
         table.extend(lines(name.file(), &points, against));
         rows(name.file(), queries, outcomes, &mut states);
+        let point = |point: &Point| curve::Point { x: point.budget as f64, y: point.held, range: None };
+        series.push(Series { name: name.file().to_owned(), points: points.iter().map(point).collect() });
         if name.writes() {
             let file = folder.join(adversarial(name.file(), &args.queries));
-            write(&file, &written(args, queries, texts, outcomes)?)?;
+            write(&file, &written(source, queries, outcomes)?)?;
         }
         methods.push(json!({
             "method": name.file(), "how": how, "digest": digest, "queries": queries.len(),
@@ -88,6 +91,7 @@ pub(super) fn finish(
     }
     let header = ["method", "budget", "held", "success", "margin", "edits"];
     atomic::write(&folder.join("curve.csv"), &csv(&header, &curves)?)?;
+    atomic::write(&folder.join("curve.svg"), &picture(args, queries, series)?)?;
     let header = ["method", "query", "budget", "edits", "rank", "margin", "text"];
     atomic::write(&folder.join("states.csv"), &csv(&header, &states)?)?;
     let summary = json!({
@@ -100,7 +104,7 @@ pub(super) fn finish(
     writeln!(out, "method    budget     held  success   margin  edits  than random")?;
     table.iter().try_for_each(|line: &String| writeln!(out, "{line}"))?;
     writeln!(out, "{} queries, {}", queries.len(), whole.hex())?;
-    context.note(&format!("{}: adversarial queries, states.csv, curve.csv, summary.json", folder.display()));
+    context.note(&format!("{}: adversarial queries, states.csv, curve.csv, curve.svg, summary.json", folder.display()));
     Ok(())
 }
 
@@ -165,13 +169,29 @@ fn rows(method: &str, queries: &[Query], outcomes: &[Outcome], rows: &mut Vec<Ve
 }
 
 /// The file of queries with adversarial texts; those that were not attacked as they are.
-fn written(args: &Args, queries: &[Query], texts: &[Text], outcomes: &[Outcome]) -> Result<Vec<u8>, Failure> {
+fn written(source: &Source, queries: &[Query], outcomes: &[Outcome]) -> Result<Vec<u8>, Failure> {
     let mut attacked = queries.iter().zip(outcomes).peekable();
-    let text = |text: &Text| match attacked.next_if(|(query, _)| query.id == text.id) {
-        Some((_, outcome)) => outcome.last().text.clone(),
-        None => text.text.clone(),
+    let mut out = Vec::new();
+    for (i, (line, text)) in source.lines().into_iter().zip(source.texts()?).enumerate() {
+        let found = attacked.next_if(|(query, _)| query.id == text.id);
+        let text = found.map_or(text.text.as_str(), |(_, outcome)| &outcome.last().text);
+        source.rewrite(i, line, text, &mut out)?;
+    }
+    Ok(out)
+}
+
+/// The share of queries still held against the budget, a line a method.
+fn picture(args: &Args, queries: &[Query], curves: Vec<Series>) -> Result<Vec<u8>, Failure> {
+    let (rank, model) = (args.until, &args.model);
+    let chart = Chart {
+        title: format!("{model}, {} queries", queries.len()),
+        x: "budget: edits, tokens or steps".to_owned(),
+        y: format!("held within rank {rank}"),
+        series: curves,
     };
-    Ok(rewritten(&args.queries, &texts.iter().map(text).collect::<Vec<_>>())?)
+    let mut svg = Vec::new();
+    curve::write(&chart, &mut svg)?;
+    Ok(svg)
 }
 
 fn digest(queries: &[Query], outcomes: &[Outcome]) -> String {
