@@ -25,12 +25,17 @@ impl<'a> Chain<'a> {
         self.part(self.pieces[i])
     }
 
+    pub(super) fn is_empty(&self, i: usize) -> bool {
+        self.pieces[i].start == self.pieces[i].end
+    }
+
     fn part(&self, Part { start, end }: Part) -> &str {
         let n = self.text.len();
         if start < n { &self.text[start..end] } else { &self.new[start - n..end - n] }
     }
 
     /// A piece where no edit has been.
+    #[inline]
     pub(super) fn kept(&self, i: usize) -> Option<&'a str> {
         let Part { start, end } = self.pieces[i];
         (start < end && end <= self.text.len()).then(|| &self.text[start..end])
@@ -38,12 +43,12 @@ impl<'a> Chain<'a> {
 
     /// The piece before `i` that is not empty. Pieces are emptied in a random order, so that it is never far.
     pub(super) fn before(&self, i: usize) -> Option<usize> {
-        (0..i).rev().find(|i| !self.piece(*i).is_empty())
+        (0..i).rev().find(|i| !self.is_empty(*i))
     }
 
     /// The piece after `i` that is not empty.
     pub(super) fn after(&self, i: usize) -> Option<usize> {
-        (i + 1..self.pieces.len()).find(|i| !self.piece(*i).is_empty())
+        (i + 1..self.pieces.len()).find(|i| !self.is_empty(*i))
     }
 
     /// Replaces the pieces from `first` on; false, and nothing is done, where a grapheme would be split, or two would melt into one.

@@ -17,17 +17,14 @@ pub(super) struct Typing<'a> {
     chain: Chain<'a>,
     classes: Vec<Class>,
     words: Vec<Word>,
-    /// How many graphemes each word has left.
-    left: Vec<usize>,
     units: Vec<usize>,
 }
 
 impl<'a> Typing<'a> {
     pub(super) fn new(kind: Kind, text: &'a str, keyboard: &'a Keyboard, options: &Options<'_>) -> Self {
         let Words { text, graphemes, classes, words } = Words::of(text);
-        let left = words.iter().map(|word| word.end - word.first).collect();
         let chain = Chain::new(text, graphemes);
-        let mut typing = Self { kind, keyboard, chain, classes, words, left, units: Vec::new() };
+        let mut typing = Self { kind, keyboard, chain, classes, words, units: Vec::new() };
         let mut units = Vec::with_capacity(typing.classes.len());
         for (k, word) in typing.words.iter().enumerate().filter(|(_, word)| !word.digits) {
             let first = word.first.saturating_add(options.protect).min(word.end);
@@ -38,6 +35,7 @@ impl<'a> Typing<'a> {
     }
 
     /// Whether there is something to edit in a grapheme of a word, if no edit has been there.
+    #[inline]
     fn eligible(&self, kind: Kind, i: usize, word: usize) -> bool {
         if self.classes[i] != Class::Letter {
             return false;
@@ -47,16 +45,23 @@ impl<'a> Typing<'a> {
             Kind::Neighbour => self.keyboard.has_substitutes(here),
             // Mostly of one byte: no call is made to compare them.
             Kind::Swap => self.next(i, word).is_some_and(|next| !next.bytes().eq(here.bytes())),
-            Kind::Delete => self.left[word] > 1,
+            Kind::Delete => self.others(i, word),
             Kind::Insert => self.keyboard.has_keys(here),
             _ => true,
         }
     }
 
     /// The letter after `i` in its word, if no edit has been there.
+    #[inline]
     fn next(&self, i: usize, word: usize) -> Option<&'a str> {
         let next = i + 1;
         if next < self.words[word].end && self.classes[next] == Class::Letter { self.chain.kept(next) } else { None }
+    }
+
+    /// Whether a word has another grapheme left. Letters are left out in a random order, so that one is never far.
+    fn others(&self, i: usize, word: usize) -> bool {
+        let Word { first, end, .. } = self.words[word];
+        (first..end).any(|other| other != i && !self.chain.is_empty(other))
     }
 
     fn slip(&mut self, kind: Kind, i: usize, stream: &mut Stream) -> bool {
@@ -79,11 +84,7 @@ impl<'a> Typing<'a> {
                 }
             }
             Kind::Swap => chain.exchange(i, i + 1),
-            Kind::Delete => {
-                let done = chain.replace(i, &[""]);
-                self.left[word] -= usize::from(done);
-                done
-            }
+            Kind::Delete => chain.replace(i, &[""]),
             Kind::Duplicate => chain.append(i, here),
             _ => {
                 let mut slips = SLIPS.to_vec();

@@ -33,7 +33,7 @@ impl<'a> Words<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         let (graphemes, classes): (Vec<Part>, Vec<Class>) = if is_plain(text) {
             let parts = (0..text.len()).map(|start| Part { start, end: start + 1 });
-            (parts.collect(), text.bytes().map(ascii_class).collect())
+            (parts.collect(), text.bytes().map(|byte| ASCII[usize::from(byte)]).collect())
         } else {
             let parts = graphemes(text);
             let classes = parts.iter().map(|part| class(&text[part.start..part.end])).collect();
@@ -82,6 +82,17 @@ impl<'a> Words<'a> {
         gap.all(|i| self.classes[i] == Class::Blank && !self.grapheme(i).contains(char::is_control))
     }
 }
+
+/// The classes of ASCII, and of bytes that it has not.
+const ASCII: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = ascii_class(byte as u8);
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether every byte of a text is a grapheme.
 pub(super) fn is_plain(text: &str) -> bool {
