@@ -77,7 +77,7 @@ pub fn robustness(clean: &Asked, seeds: &[Asked], method: &Method) -> Robustness
     };
     let queries = 0..clean.values.len();
     let of_query = |i: usize| seeds.iter().map(move |asked| asked.values[i]);
-    let differences: Vec<f64> = queries.clone().map(|i| mean(of_query(i)) - clean.values[i]).collect();
+    let differences: Vec<f64> = queries.clone().map(|i| over_seeds(of_query(i)).mean - clean.values[i]).collect();
     let worst_case = mean(queries.map(|i| of_query(i).fold(f64::INFINITY, f64::min)));
     let clean = mean(clean.values.iter().copied());
     let p = randomization(&differences, method.samples, method.seed);
@@ -115,7 +115,7 @@ pub fn average(rows: &[&Robustness]) -> Robustness {
 /// All that can be said from the seeds' means alone.
 fn of_seeds(clean: f64, seeds: Vec<Seed>) -> Robustness {
     let values: Vec<f64> = seeds.iter().map(|seed| seed.value).collect();
-    let Mean { mean: value, deviation, .. } = Mean::of(&values);
+    let Mean { mean: value, deviation, .. } = over_seeds(values.iter().copied());
     let drop = clean - value;
     Robustness {
         clean,
@@ -125,8 +125,9 @@ fn of_seeds(clean: f64, seeds: Vec<Seed>) -> Robustness {
         worst_case: value,
         drop,
         relative_drop: (clean != 0.0).then(|| drop / clean),
-        success: mean_of_some(seeds.iter().map(|seed| seed.success)),
-        overlap: mean(seeds.iter().map(|seed| seed.overlap)),
+        // Whether a query was found on clean text does not depend on the seed: all seeds have a share, or none.
+        success: seeds[0].success.map(|_| over_seeds(seeds.iter().filter_map(|seed| seed.success)).mean),
+        overlap: over_seeds(seeds.iter().map(|seed| seed.overlap)).mean,
         p: None,
         seeds,
     }
@@ -147,6 +148,14 @@ fn overlap(clean: &[Vec<usize>], perturbed: &[Vec<usize>]) -> f64 {
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0usize), |(sum, count), x| (sum + x, count + 1));
     sum / count as f64
+}
+
+/// The mean and its deviation of what seeds give, relative to the first, so that the mean of equal values is that value to its last bit.
+fn over_seeds(mut values: impl Iterator<Item = f64>) -> Mean {
+    let first = values.next().unwrap_or(f64::NAN);
+    let differences: Vec<f64> = std::iter::once(0.0).chain(values.map(|x| x - first)).collect();
+    let Mean { count, mean, deviation } = Mean::of(&differences);
+    Mean { count, mean: first + mean, deviation }
 }
 
 /// The mean of those that are there.
@@ -211,6 +220,13 @@ mod tests {
         };
         assert!((p(1) - 2.0 / 256.0).abs() < 0.004, "{}", p(1));
         assert_eq!(p(1), p(20));
+    }
+
+    #[test]
+    fn equal_seeds_have_their_value_to_the_last_bit() {
+        let one = |value: f64| asked(&[value, 0.3], &[true, true], &[&[0], &[1]]);
+        let found = robustness(&one(0.1), &vec![one(0.1); 10], &METHOD);
+        assert_eq!((found.mean, found.deviation, found.drop, found.p), (0.2, Some(0.0), 0.0, Some(1.0)));
     }
 
     #[test]

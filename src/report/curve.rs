@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(ticks(&[0.61, 0.78]), ["0.60", "0.65", "0.70", "0.75", "0.80"]);
         assert_eq!(ticks(&[0.0, 40.0]), ["0", "10", "20", "30", "40"]);
         assert_eq!(ticks(&[-1.0, 1.0]), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
-        assert_eq!(ticks(&[3.0]).len(), 6, "one value has room around it");
+        assert_eq!(ticks(&[3.0]).len(), 7, "one value has room around it");
         assert_eq!(ticks(&[]).first().map(String::as_str), Some("0.0"));
     }
 

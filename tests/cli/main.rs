@@ -6,6 +6,7 @@ mod config;
 mod encode;
 mod invariance;
 mod perturb;
+mod robustness;
 mod score;
 mod snapshots;
 mod task;

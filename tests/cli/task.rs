@@ -11,7 +11,7 @@ fn task(args: &[&str]) -> Test {
 }
 
 /// Two languages, one paragraph each; a question that both ask.
-fn xquad(test: Test) -> Test {
+pub(crate) fn xquad(test: Test) -> Test {
     let file = |context: &str, breaks: &str, question: &str, start: usize| {
         format!(
             r#"{{"data": [{{"paragraphs": [{{"context": "{context}", "sentence_breaks": {breaks}, "qas": [
@@ -96,7 +96,7 @@ fn xtremes_own_results_on_its_mock_data() {
 }
 
 /// A collection with translations.
-fn clir(test: Test) -> Test {
+pub(crate) fn clir(test: Test) -> Test {
     test.write("c/queries.deu.tsv", "q2\tDas Haus ist groß.\nq1\tDas Wasser ist kalt.\nq9\tNichts.\n")
         .write("c/queries.deu.pivot-en.tsv", "q1\tThe water is cold.\nq2\tThe house is big.\n")
         .write("c/qrels.deu.txt", "q1 0 d10 1\nq2 0 d2 2\nq2 0 d1 1\n")

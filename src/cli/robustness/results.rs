@@ -250,7 +250,7 @@ impl Results {
             let facts =
                 [row.language.clone(), row.spec.to_string(), row.queries.to_string(), row.unchanged.to_string()];
             let numbers = values(&row.found).map(rounded);
-            lines.push(facts.into_iter().chain(numbers).chain([rounded(Some(row.adjusted))]).collect());
+            lines.push(facts.into_iter().chain(numbers).chain([probability(row.adjusted)]).collect());
         }
         lines
     }
@@ -270,8 +270,12 @@ fn groups(rows: &[Row], specs: &[Spec]) -> Vec<Group> {
     let level = |row: &Row| row.level.map_or_else(|| "level unknown".to_owned(), |level| format!("level {level}"));
     let script = |row: &Row| format!("script {}", row.script);
     let mut groups = mean_by(rows, specs, |_| "all".to_owned());
-    groups.extend(mean_by(rows, specs, script));
-    groups.extend(mean_by(rows, specs, level));
+    for kinds in [mean_by(rows, specs, script), mean_by(rows, specs, level)] {
+        // One kind alone is all of them.
+        if kinds.len() > specs.len() {
+            groups.extend(kinds);
+        }
+    }
     groups
 }
 
@@ -302,6 +306,11 @@ fn optional(value: Option<f64>) -> String {
 fn rounded(value: Option<f64>) -> String {
     let text = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     if text == "-0.0000" { "0.0000".to_owned() } else { text }
+}
+
+/// Four digits, or an exponent where they would be 0.
+fn probability(p: f64) -> String {
+    if p < 0.00005 { format!("{p:.0e}") } else { rounded(Some(p)) }
 }
 
 /// Names to the left, numbers to the right.
