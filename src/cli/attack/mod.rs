@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use journal::Journal;
+use ndarray::Array2;
 use snellen::attack::Flips;
 use snellen::attack::ball::{Ball, Norm};
 use snellen::attack::search::{Method, Outcome, Search, State};
@@ -16,7 +17,7 @@ use snellen::attack::victim::{Query, Victim};
 use snellen::data::digest::Digest;
 use snellen::data::text::{self, Source, Text};
 use snellen::data::trec::{Qrels, TrecFile};
-use snellen::encoder::{How, Recipe};
+use snellen::encoder::{How, Model, Recipe};
 use snellen::kernel::ARITH;
 
 use super::encoding::{Encoding, Prefixes};
@@ -122,17 +123,7 @@ fn positive(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let names: BTreeSet<Name> = args.method.iter().copied().collect();
-    if args.kind == Kind::CodeSwitch && args.lexicon.is_none() {
-        return Err(Failure::Usage("--kind code-switch needs --lexicon FILE".to_owned()));
-    }
-    let files = results::files(names.iter().map(|name| name.file()), &args.queries);
-    let inputs = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).chain(&args.lexicon);
-    for input in inputs {
-        if let Some(file) = files.iter().find(|file| same_file(input, &args.output.join(file))) {
-            return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
-        }
-    }
-    check_output(&args.output, files)?;
+    check(args, &names)?;
     let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
     let source = Source::open(&args.queries)?;
     let (texts, corpus) = read(args, &source)?;
@@ -152,10 +143,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let recipe = |prefix: &str| args.encoding.recipe(&model, prefix);
     let (of_queries, of_documents) = (recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix));
     let documents: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
-    let bar = progress::bar(context, documents.len(), "encoding");
-    let how = How { recipe: &of_documents, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
-    let embeddings = context.embeddings(args.encoding.no_cache).embed(&model, &how, &documents)?;
-    bar.finish_and_clear();
+    let embeddings = encoded(args, context, &model, &of_documents, &documents)?;
     let inputs =
         digest(args, &queries, [&of_queries, &of_documents], [model.digest(), &words(&documents)], lexicon.as_ref());
     let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?;
@@ -166,50 +154,84 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         amount: None,
     };
     let flips = names.contains(&Name::Hotflip).then(|| Flips::of(&model)).transpose()?;
+    let attacker = Attacker { args, context, victim: &victim, flips, queries: &queries, inputs };
     let mut found = Vec::new();
     for name in names {
         let attack = args.attack(name, &victim, &options);
-        let outcomes = attacked(args, context, name, &attack, flips.as_ref(), &victim, &queries, &inputs)?;
-        found.push((name, attack.to_string(), outcomes));
+        found.push((name, attack.to_string(), attacker.outcomes(name, &attack)?));
     }
     results::finish(args, context, &model, &of_queries, &source, &queries, &found)?;
     std::mem::forget(model);
     Ok(Ending::Holds)
 }
 
-/// Attacks all queries; those that an earlier run is through with are as they were.
-#[allow(clippy::too_many_arguments)]
-fn attacked(
+/// The documents' embeddings.
+fn encoded(
     args: &Args,
     context: &Context,
-    name: Name,
-    attack: &Attack<'_>,
-    flips: Option<&Flips>,
-    victim: &Victim<'_>,
-    queries: &[Query],
-    inputs: &str,
-) -> Result<Vec<Outcome>, Failure> {
-    let mut key = Digest::new();
-    key.field(inputs).field(attack.to_string());
-    let mut journal = Journal::open(&args.output.join(format!("journal.{}.jsonl", name.file())), &key.hex());
-    if journal.len() > 0 {
-        context.note(&format!("{}: {} of {} queries were attacked before", name.file(), journal.len(), queries.len()));
-    }
-    let bar = progress::bar(context, queries.len(), name.file());
-    let open: Vec<&Query> = queries.iter().filter(|query| journal.get(&query.id).is_none()).collect();
-    bar.inc((queries.len() - open.len()) as u64);
-    for part in open.chunks(TOGETHER) {
-        let part: Vec<Query> = part.iter().map(|query| (*query).clone()).collect();
-        let outcomes = match attack {
-            Attack::Text(search) => search.run(flips, &part)?,
-            Attack::Embedding(ball) => shifted(ball, victim, &part)?,
-        };
-        journal.add(part.iter().map(|query| query.id.clone()).zip(outcomes))?;
-        bar.inc(part.len() as u64);
-    }
+    model: &Model,
+    recipe: &Recipe,
+    documents: &[&str],
+) -> Result<Array2<f32>, Failure> {
+    let bar = progress::bar(context, documents.len(), "encoding");
+    let how = How { recipe, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
+    let embeddings = context.embeddings(args.encoding.no_cache).embed(model, &how, documents)?;
     bar.finish_and_clear();
-    let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
-    Ok(queries.iter().map(outcome).collect())
+    Ok(embeddings)
+}
+
+/// Refuses, before the work, what cannot be had.
+fn check(args: &Args, names: &BTreeSet<Name>) -> Result<(), Failure> {
+    if args.kind == Kind::CodeSwitch && args.lexicon.is_none() {
+        return Err(Failure::Usage("--kind code-switch needs --lexicon FILE".to_owned()));
+    }
+    let files = results::files(names.iter().map(|name| name.file()), &args.queries);
+    let inputs = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).chain(&args.lexicon);
+    for input in inputs {
+        if let Some(file) = files.iter().find(|file| same_file(input, &args.output.join(file))) {
+            return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
+        }
+    }
+    check_output(&args.output, files)
+}
+
+/// What all attacks of a run have in common.
+struct Attacker<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    victim: &'a Victim<'a>,
+    /// For HotFlip.
+    flips: Option<Flips>,
+    queries: &'a [Query],
+    /// SHA-256 over all that decides outcomes, but the attack itself.
+    inputs: String,
+}
+
+impl Attacker<'_> {
+    /// Attacks all queries; those that an earlier run is through with are as they were.
+    fn outcomes(&self, name: Name, attack: &Attack<'_>) -> Result<Vec<Outcome>, Failure> {
+        let (context, queries, name) = (self.context, self.queries, name.file());
+        let mut key = Digest::new();
+        key.field(&self.inputs).field(attack.to_string());
+        let mut journal = Journal::open(&self.args.output.join(format!("journal.{name}.jsonl")), &key.hex());
+        if journal.len() > 0 {
+            context.note(&format!("{name}: {} of {} queries were attacked before", journal.len(), queries.len()));
+        }
+        let bar = progress::bar(context, queries.len(), name);
+        let open: Vec<Query> = queries.iter().filter(|query| journal.get(&query.id).is_none()).cloned().collect();
+        bar.inc((queries.len() - open.len()) as u64);
+        for part in open.chunks(TOGETHER) {
+            let outcomes = match attack {
+                Attack::Text(search) => search.run(self.flips.as_ref(), part)?,
+                Attack::Embedding(ball) => shifted(ball, self.victim, part)?,
+            };
+            journal.add(part.iter().map(|query| query.id.clone()).zip(outcomes))?;
+            bar.inc(part.len() as u64);
+        }
+        bar.finish_and_clear();
+        let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
+        Ok(queries.iter().map(outcome).collect())
+    }
 }
 
 /// The outcomes of an attack that leaves texts as they are.
