@@ -54,15 +54,8 @@ pub(super) fn alone(c: char) -> bool {
 
 /// Letters of which many texts are made: Unicode's tables need not be searched for them, which takes most of the time.
 fn common(c: char) -> bool {
-    match c {
-        'A'..='Z' | 'a'..='z' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ɏ' | 'Ά' | 'Ώ'..='Ρ' | 'Σ'..='ώ' | 'А'..='ҁ' => {
-            true
-        }
-        'א'..='ת' | 'ء'..='ي' | 'अ'..='ह' | 'ก'..='ะ' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='鿿' | '가'..='힣' => {
-            true
-        }
-        _ => false,
-    }
+    matches!(c, 'A'..='Z' | 'a'..='z' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ɏ' | 'Ά' | 'Ώ'..='Ρ' | 'Σ'..='ώ' | 'А'..='ҁ')
+        || matches!(c, 'א'..='ת' | 'ء'..='ي' | 'अ'..='ह' | 'ก'..='ะ' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='鿿' | '가'..='힣')
 }
 
 fn first(grapheme: &str) -> char {
