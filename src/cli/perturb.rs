@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use snellen::attack::text::{self, Amount, Kind, Language, Lexicon, Options, Perturber, Spec};
+use snellen::attack::text::{self, Amount, Language, Options, Perturber, Spec};
 use snellen::data::atomic;
 use snellen::data::text::{Source, Text, check_same_format, write};
 
+use super::perturbing::Means;
 use super::{Context, Ending, Failure, Machine, same_file};
 
 /// Perturb texts: typing errors, other scripts and forms, words moved, dropped, repeated or translated.
@@ -42,12 +43,8 @@ pub(crate) struct Args {
     /// The texts' language, ISO 639-1 or 639-3: whose keyboard, which case rules. Default: by script.
     #[arg(long, value_name = "CODE")]
     language: Option<Language>,
-    /// Translations, for code-switch: .tsv (word, tab, translation; also `align`'s) or .csv with a heading, each also .gz.
-    #[arg(long, value_name = "FILE")]
-    lexicon: Option<PathBuf>,
-    /// How many letters at the beginning of a word slips of typing leave alone: readers know words by them.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    protect: usize,
+    #[command(flatten)]
+    means: Means,
     /// Of the input's format; also .gz. With several specs {kind} must be in the name, with several seeds {seed}. Default: standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -93,14 +90,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         std::io::stdout().write_all(text::table().as_bytes())?;
         return Ok(Ending::Holds);
     };
+    let means = args.means.read(&args.kind)?;
     let jobs = jobs(args, input)?;
-    let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
-    let options = Options {
-        language: args.language.clone().unwrap_or_default(),
-        lexicon: lexicon.as_ref(),
-        protect: args.protect,
-        amount: args.rate.or(args.edits),
-    };
+    let options = means.options(&args.language.clone().unwrap_or_default());
+    let options = Options { amount: args.rate.or(args.edits), ..options };
     let source = Source::open(input)?;
     let (texts, lines) = (source.texts()?, source.lines());
     let mut facts = Vec::new();
@@ -125,10 +118,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 /// The files to be written, each refused before the work where it cannot be put or would replace an input or another.
 fn jobs<'a>(args: &'a Args, input: &Path) -> Result<Vec<Job<'a>>, Failure> {
     let usage = |what: String| Err(Failure::Usage(what));
-    let steps = || args.kind.iter().flat_map(Spec::steps);
-    if args.lexicon.is_none() && steps().any(|step| step.kind == Kind::CodeSwitch) {
-        return usage("code-switch needs --lexicon FILE".to_owned());
-    }
     if args.format == Machine::Json && args.output.is_none() {
         return usage("--format json needs --output FILE: texts go to standard output".to_owned());
     }
@@ -149,7 +138,7 @@ fn jobs<'a>(args: &'a Args, input: &Path) -> Result<Vec<Job<'a>>, Failure> {
             let output = args.output.as_ref().map(|_| PathBuf::from(&filled));
             if let Some(output) = &output {
                 check_same_format(output, input)?;
-                if std::iter::once(input).chain(args.lexicon.as_deref()).any(|file| same_file(file, output)) {
+                if std::iter::once(input).chain(args.means.lexicon()).any(|file| same_file(file, output)) {
                     return usage(format!("{filled}: the output would replace an input"));
                 }
                 if !outputs.insert(filled.clone()) {

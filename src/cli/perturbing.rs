@@ -1,6 +1,6 @@
 //! Options of every command that perturbs queries before it encodes them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use snellen::attack::text::{self, Kind, Language, Lexicon, Options, Spec};
@@ -80,6 +80,11 @@ impl Perturbation {
 }
 
 impl Means {
+    /// The file of translations, if there is one.
+    pub(crate) fn lexicon(&self) -> Option<&Path> {
+        self.lexicon.as_deref()
+    }
+
     /// Reads what `specs` need.
     pub(crate) fn read(&self, specs: &[Spec]) -> Result<Perturber, Failure> {
         if self.lexicon.is_none() && specs.iter().any(switches) {
@@ -94,11 +99,15 @@ impl Means {
 }
 
 impl Perturber {
+    /// What holds for all perturbations, of texts in a language.
+    pub(crate) fn options(&self, language: &Language) -> Options<'_> {
+        let lexicon = self.lexicon.as_ref().map(|(lexicon, _)| lexicon);
+        Options { language: language.clone(), lexicon, protect: self.protect, ..Options::default() }
+    }
+
     /// A query in another form.
     pub(crate) fn perturb(&self, spec: &Spec, seed: u64, language: &Language, id: &str, text: &str) -> String {
-        let lexicon = self.lexicon.as_ref().map(|(lexicon, _)| lexicon);
-        let options = Options { language: language.clone(), lexicon, protect: self.protect, ..Options::default() };
-        text::perturb(spec, seed, id, text, &options).text
+        text::perturb(spec, seed, id, text, &self.options(language)).text
     }
 
     /// Queries in another form.

@@ -4,10 +4,8 @@
 
 use std::io::{self, Write};
 
-use quick_xml::Writer;
-use quick_xml::events::BytesText;
-
-use super::text::{one_line, width as columns};
+use super::svg::{Xml, picture, text};
+use super::text::width as columns;
 
 /// The plot's own size.
 const WIDTH: f64 = 480.0;
@@ -58,8 +56,6 @@ pub struct Point {
     /// The lowest and the highest that it may be.
     pub range: Option<[f64; 2]>,
 }
-
-type Xml<'a> = Writer<&'a mut dyn Write>;
 
 /// An axis: from where to where, and the numbers at it.
 struct Axis {
@@ -170,39 +166,15 @@ fn at(value: f64) -> String {
 /// `out` cannot be written.
 pub fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
     let layout = Layout::of(chart);
-    let mut xml: Xml<'_> = Writer::new_with_indent(out, b' ', 1);
     let size = [layout.width, layout.height].map(at);
-    let view = format!("0 0 {} {}", size[0], size[1]);
-    xml.create_element("svg")
-        .with_attributes([
-            ("xmlns", "http://www.w3.org/2000/svg"),
-            ("width", &size[0]),
-            ("height", &size[1]),
-            ("viewBox", &view),
-            ("font-family", "Noto Sans, DejaVu Sans, sans-serif"),
-            ("font-size", "13"),
-            ("role", "img"),
-        ])
-        .write_inner_content(|xml| {
-            text(xml, "title", &[], &chart.title)?;
-            xml.create_element("rect")
-                .with_attributes([("width", "100%"), ("height", "100%"), ("fill", "#fff")])
-                .write_empty()?;
-            text(xml, "text", &[("x", &at(LINE)), ("y", "22"), ("font-weight", "bold")], &chart.title)?;
-            axes(xml, chart, &layout)?;
-            for (i, series) in chart.series.iter().enumerate() {
-                line(xml, series, i, &layout)?;
-                legend(xml, series, i)?;
-            }
-            Ok(())
-        })?;
-    xml.into_inner().write_all(b"\n")
-}
-
-fn text(xml: &mut Xml<'_>, name: &str, attributes: &[(&str, &str)], text: &str) -> io::Result<()> {
-    let text = one_line(text);
-    xml.create_element(name).with_attributes(attributes.iter().copied()).write_text_content(BytesText::new(&text))?;
-    Ok(())
+    picture(out, size, &chart.title, [at(LINE), "22".to_owned()], |xml| {
+        axes(xml, chart, &layout)?;
+        for (i, series) in chart.series.iter().enumerate() {
+            line(xml, series, i, &layout)?;
+            legend(xml, series, i)?;
+        }
+        Ok(())
+    })
 }
 
 fn stroke(xml: &mut Xml<'_>, from: (f64, f64), to: (f64, f64), style: &[(&str, &str)]) -> io::Result<()> {

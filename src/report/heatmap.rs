@@ -5,10 +5,9 @@
 use std::io::{self, Write};
 
 use ndarray::ArrayView2;
-use quick_xml::events::BytesText;
-use quick_xml::{ElementWriter, Writer};
+use quick_xml::ElementWriter;
 
-use super::text::one_line;
+use super::svg::{self, Xml};
 use crate::data::links::{Link, Links};
 
 /// A cell's side.
@@ -34,8 +33,6 @@ pub struct HeatMap<'a> {
     /// Cells with a dot (sure) or a ring (possible).
     pub gold: Option<&'a Links>,
 }
-
-type Xml<'a> = Writer<&'a mut dyn Write>;
 
 /// Where things are.
 struct Layout {
@@ -74,50 +71,26 @@ fn length(text: &str) -> usize {
 /// `out` cannot be written.
 pub fn write(map: &HeatMap<'_>, out: &mut dyn Write) -> io::Result<()> {
     let layout = Layout::of(map);
-    let mut xml: Xml<'_> = Writer::new_with_indent(out, b' ', 1);
     let size = [layout.width, layout.height].map(|x| x.to_string());
-    let view = format!("0 0 {} {}", layout.width, layout.height);
-    xml.create_element("svg")
-        .with_attributes([
-            ("xmlns", "http://www.w3.org/2000/svg"),
-            ("width", &size[0]),
-            ("height", &size[1]),
-            ("viewBox", &view),
-            ("font-family", "Noto Sans, DejaVu Sans, sans-serif"),
-            ("font-size", "13"),
-            ("role", "img"),
-        ])
-        .write_inner_content(|xml| {
-            element_with_text(xml, "title", &[], map.title)?;
-            xml.create_element("rect")
-                .with_attributes([("width", "100%"), ("height", "100%"), ("fill", "#fff")])
-                .write_empty()?;
-            let (x, y) = (GAP.to_string(), (GAP + 13).to_string());
-            element_with_text(xml, "text", &[("x", &x), ("y", &y), ("font-weight", "bold")], map.title)?;
-            labels(xml, map, &layout)?;
-            cells(xml, map, &layout)?;
-            marks(xml, map, &layout)?;
-            legend(xml, map, &layout)
-        })?;
-    xml.into_inner().write_all(b"\n")
-}
-
-fn element_with_text(xml: &mut Xml<'_>, name: &str, attributes: &[(&str, &str)], text: &str) -> io::Result<()> {
-    let text = one_line(text);
-    xml.create_element(name).with_attributes(attributes.iter().copied()).write_text_content(BytesText::new(&text))?;
-    Ok(())
+    let place = [GAP, GAP + 13].map(|x| x.to_string());
+    svg::picture(out, size, map.title, place, |xml| {
+        labels(xml, map, &layout)?;
+        cells(xml, map, &layout)?;
+        marks(xml, map, &layout)?;
+        legend(xml, map, &layout)
+    })
 }
 
 fn labels(xml: &mut Xml<'_>, map: &HeatMap<'_>, layout: &Layout) -> io::Result<()> {
     for (i, word) in map.words[0].iter().enumerate() {
         let (x, y) = (layout.left - GAP, layout.top + CELL * i + CELL * 2 / 3);
         let (x, y) = (x.to_string(), y.to_string());
-        element_with_text(xml, "text", &[("x", &x), ("y", &y), ("text-anchor", "end")], word)?;
+        svg::text(xml, "text", &[("x", &x), ("y", &y), ("text-anchor", "end")], word)?;
     }
     for (j, word) in map.words[1].iter().enumerate() {
         let (x, y) = (layout.left + CELL * j + CELL * 2 / 3, layout.top - GAP);
         let turned = format!("translate({x} {y}) rotate(-60)");
-        element_with_text(xml, "text", &[("transform", &turned)], word)?;
+        svg::text(xml, "text", &[("transform", &turned)], word)?;
     }
     Ok(())
 }
@@ -131,7 +104,7 @@ fn cells(xml: &mut Xml<'_>, map: &HeatMap<'_>, layout: &Layout) -> io::Result<()
             .with_attributes([("fill", colour(share).as_str()), ("stroke", "#e4e4e4")])
             .write_inner_content(|xml| {
                 let [source, target] = [&map.words[0][place.0], &map.words[1][place.1]];
-                element_with_text(xml, "title", &[], &format!("{source} – {target}: {mass:.4}"))
+                svg::text(xml, "title", &[], &format!("{source} – {target}: {mass:.4}"))
             })?;
     }
     Ok(())
@@ -192,7 +165,7 @@ fn legend(xml: &mut Xml<'_>, map: &HeatMap<'_>, layout: &Layout) -> io::Result<(
         let (at, baseline) = ((x + CELL + GAP).to_string(), (y + CELL * 2 / 3).to_string());
         let here = (x, y);
         x += CELL + 3 * GAP + length(text);
-        element_with_text(xml, "text", &[("x", &at), ("y", &baseline)], text).map(|()| here)
+        svg::text(xml, "text", &[("x", &at), ("y", &baseline)], text).map(|()| here)
     };
     let here = say(xml, "link")?;
     frame(xml, here)?;

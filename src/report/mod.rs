@@ -10,6 +10,7 @@ pub mod invariance;
 mod json;
 mod junit;
 mod markdown;
+mod svg;
 mod table;
 mod text;
 

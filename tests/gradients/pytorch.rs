@@ -31,7 +31,7 @@ fn difference<'a>(ours: impl Iterator<Item = &'a f32>, theirs: &[f32], least: f3
 #[test]
 fn all_minilm_l6_v2_slopes_as_pytorch_says() {
     let Some(folder) = fetched("all-MiniLM-L6-v2") else { return };
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/gradients/all-MiniLM-L6-v2.safetensors");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gradients/all-MiniLM-L6-v2.safetensors");
     let bytes = std::fs::read(reference).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let model = Model::open("model", Folder::Disk(folder)).unwrap();

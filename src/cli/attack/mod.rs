@@ -12,7 +12,7 @@ use ndarray::Array2;
 use snellen::attack::Flips;
 use snellen::attack::ball::{Ball, Norm};
 use snellen::attack::search::{Method, Outcome, Search, State};
-use snellen::attack::text::{Kind, Language, Lexicon, Options};
+use snellen::attack::text::{Amount, Kind, Language, Options, Spec};
 use snellen::attack::victim::{Query, Victim};
 use snellen::data::digest::Digest;
 use snellen::data::text::{self, Source, Text};
@@ -21,6 +21,7 @@ use snellen::encoder::{How, Model, Recipe};
 use snellen::kernel::ARITH;
 
 use super::encoding::{Encoding, Prefixes};
+use super::perturbing::Means;
 use super::task::check_output;
 use super::{Context, Ending, Failure, progress, same_file};
 
@@ -66,12 +67,8 @@ pub(crate) struct Args {
     /// The queries' language, ISO 639-1 or 639-3: whose keyboard. Default: by script.
     #[arg(long, value_name = "CODE")]
     language: Option<Language>,
-    /// Translations, for --kind code-switch.
-    #[arg(long, value_name = "FILE")]
-    lexicon: Option<PathBuf>,
-    /// How many letters at the beginning of a word slips of typing leave alone.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    protect: usize,
+    #[command(flatten)]
+    means: Means,
     /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = positive)]
     radius: f64,
@@ -124,7 +121,9 @@ fn positive(text: &str) -> Result<f64, String> {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let names: BTreeSet<Name> = args.method.iter().copied().collect();
     check(args, &names)?;
-    let lexicon = args.lexicon.as_deref().map(Lexicon::read).transpose()?;
+    // How many edits there are does not matter to what they need.
+    let edit = Spec::of(args.kind, Amount::Edits(1));
+    let means = args.means.read(std::slice::from_ref(&edit))?;
     let source = Source::open(&args.queries)?;
     let (texts, corpus) = read(args, &source)?;
     let (queries, unfit) = queries(args, &texts, &corpus)?;
@@ -144,15 +143,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let (of_queries, of_documents) = (recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix));
     let documents: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
     let embeddings = encoded(args, context, &model, &of_documents, &documents)?;
-    let inputs =
-        digest(args, &queries, [&of_queries, &of_documents], [model.digest(), &words(&documents)], lexicon.as_ref());
+    let others = [model.digest().to_owned(), words(&documents), means.name(&edit, &format!("seed {}", args.seed))];
+    let inputs = digest(args, &queries, [&of_queries, &of_documents], &others);
     let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?;
-    let options = Options {
-        language: args.language.clone().unwrap_or_default(),
-        lexicon: lexicon.as_ref(),
-        protect: args.protect,
-        amount: None,
-    };
+    let options = means.options(&args.language.clone().unwrap_or_default());
     let flips = names.contains(&Name::Hotflip).then(|| Flips::of(&model)).transpose()?;
     let attacker = Attacker { args, context, victim: &victim, flips, queries: &queries, inputs };
     let mut found = Vec::new();
@@ -182,11 +176,9 @@ fn encoded(
 
 /// Refuses, before the work, what cannot be had.
 fn check(args: &Args, names: &BTreeSet<Name>) -> Result<(), Failure> {
-    if args.kind == Kind::CodeSwitch && args.lexicon.is_none() {
-        return Err(Failure::Usage("--kind code-switch needs --lexicon FILE".to_owned()));
-    }
     let files = results::files(names.iter().map(|name| name.file()), &args.queries);
-    let inputs = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).chain(&args.lexicon);
+    let files_in = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).map(PathBuf::as_path);
+    let inputs = files_in.chain(args.means.lexicon());
     for input in inputs {
         if let Some(file) = files.iter().find(|file| same_file(input, &args.output.join(file))) {
             return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
@@ -280,19 +272,11 @@ fn words(texts: &[&str]) -> String {
 }
 
 /// SHA-256 over all that decides outcomes, but the attack itself.
-fn digest(
-    args: &Args,
-    queries: &[Query],
-    recipes: [&Recipe; 2],
-    others: [&str; 2],
-    lexicon: Option<&Lexicon>,
-) -> String {
+fn digest(args: &Args, queries: &[Query], recipes: [&Recipe; 2], others: &[String]) -> String {
     let mut digest = Digest::new();
     digest.field("attack").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
-    digest.field(format!("{recipes:?}")).field(others[0]).field(others[1]);
-    digest
-        .field(format!("{:?} {} {} {}", args.language, args.protect, args.until, args.seed))
-        .field(format!("{lexicon:?}"));
+    digest.field(format!("{recipes:?} {:?} {}", args.language, args.until));
+    others.iter().for_each(|other| _ = digest.field(other));
     for query in queries {
         digest.field(&query.id).field(&query.text).field(format!("{:?}", query.relevant));
     }
