@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use ndarray::Array2;
 
 use super::victim::{Query, Standing, Victim};
 use crate::Result;
@@ -118,16 +118,16 @@ impl Ball {
         for row in &text.rows {
             shift.row_mut(*row).iter_mut().for_each(|x| *x = ((2.0 * stream.unit() - 1.0) * scale) as f32);
         }
-        self.hold(shift.view_mut(), text, radius);
+        self.hold(shift, text, radius);
     }
 
     /// A step up the slope, and back into the ball.
     fn advance(&self, shift: &mut Array2<f32>, slopes: &Array2<f32>, text: &Own, radius: f64) {
         let stride = (self.stride * radius) as f32;
-        let whole = length(text.rows.iter().flat_map(|row| slopes.row(*row).to_vec()));
+        let whole = self.whole(slopes, text);
         for row in &text.rows {
             let slope = slopes.row(*row);
-            let long = if self.norm == Norm::Text { whole } else { length(slope.iter().copied()) };
+            let long = whole.unwrap_or_else(|| length(slope.iter().copied()));
             for (x, g) in shift.row_mut(*row).iter_mut().zip(slope) {
                 *x += match self.norm {
                     Norm::Number if *g == 0.0 => 0.0,
@@ -137,20 +137,25 @@ impl Ball {
                 };
             }
         }
-        self.hold(shift.view_mut(), text, radius);
+        self.hold(shift, text, radius);
+    }
+
+    /// The length of a text's rows together, where that is what counts.
+    fn whole(&self, matrix: &Array2<f32>, text: &Own) -> Option<f32> {
+        let values = || text.rows.iter().flat_map(|row| matrix.row(*row).to_vec());
+        (self.norm == Norm::Text).then(|| length(values()))
     }
 
     /// Shortens what is beyond the ball.
-    fn hold(&self, mut shift: ArrayViewMut2<'_, f32>, text: &Own, radius: f64) {
+    fn hold(&self, shift: &mut Array2<f32>, text: &Own, radius: f64) {
         let radius = radius as f32;
-        let shorten = |row: &mut f32, long: f32| *row *= radius / long;
-        let whole = length(text.rows.iter().flat_map(|row| shift.row(*row).to_vec()));
+        let whole = self.whole(shift, text);
         for row in &text.rows {
-            let mut row = shift.index_axis_mut(Axis(0), *row);
-            let long = if self.norm == Norm::Text { whole } else { length(row.iter().copied()) };
+            let mut row = shift.row_mut(*row);
+            let long = whole.unwrap_or_else(|| length(row.iter().copied()));
             match self.norm {
                 Norm::Number => row.iter_mut().for_each(|x| *x = x.clamp(-radius, radius)),
-                _ if long > radius => row.iter_mut().for_each(|x| shorten(x, long)),
+                _ if long > radius => row.iter_mut().for_each(|x| *x *= radius / long),
                 _ => {}
             }
         }

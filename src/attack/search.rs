@@ -9,8 +9,8 @@ use super::victim::{Query, Standing, Victim};
 use crate::Result;
 
 /// How candidates are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+#[derive(Clone, Copy)]
+pub enum Method<'a> {
     /// One perturbation, whatever it does: what the others are measured by.
     Random,
     /// The worst of so many perturbations, each with as many edits as the budget allows.
@@ -19,7 +19,7 @@ pub enum Method {
     Greedy(usize),
     /// HotFlip: one token after the other exchanged for another of the vocabulary, each the worst of so many that gradients propose (Ebrahimi et al., ACL
     /// 2018, arXiv 1712.06751). Only flips that a text shows count: written out and read again it has just these tokens.
-    HotFlip(usize),
+    HotFlip(&'a Flips, usize),
 }
 
 /// An attack on queries by their texts.
@@ -27,7 +27,7 @@ pub struct Search<'a> {
     /// Who is attacked.
     pub victim: &'a Victim<'a>,
     /// How.
-    pub method: Method,
+    pub method: Method<'a>,
     /// The perturbation whose edits are made, but by HotFlip.
     pub kind: Kind,
     /// Its options.
@@ -65,7 +65,7 @@ impl Search<'_> {
     ///
     /// # Errors
     /// As [`Victim::look`].
-    pub fn run(&self, flips: Option<&Flips>, queries: &[Query]) -> Result<Vec<Outcome>> {
+    pub fn run(&self, queries: &[Query]) -> Result<Vec<Outcome>> {
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
         let relevant: Vec<&[usize]> = queries.iter().map(|query| query.relevant.as_slice()).collect();
         let clean = self.victim.look(&texts, &relevant)?;
@@ -75,18 +75,17 @@ impl Search<'_> {
         };
         let mut outcomes: Vec<Outcome> = texts.iter().zip(clean).map(start).collect();
         for budget in 1..=self.budget {
-            self.spend(budget, flips, queries, &mut outcomes)?;
+            self.spend(budget, queries, &mut outcomes)?;
         }
         Ok(outcomes)
     }
 
     /// Adds the states at this budget.
-    fn spend(&self, budget: usize, flips: Option<&Flips>, queries: &[Query], outcomes: &mut [Outcome]) -> Result<()> {
+    fn spend(&self, budget: usize, queries: &[Query], outcomes: &mut [Outcome]) -> Result<()> {
         let lost = |outcome: &Outcome| outcome.last().standing.rank > self.until;
-        let open: Vec<usize> =
-            (0..queries.len()).filter(|i| self.method == Method::Random || !lost(&outcomes[*i])).collect();
-        let candidates: Vec<Vec<State>> = match (self.method, flips) {
-            (Method::HotFlip(most), Some(flips)) => {
+        let open: Vec<usize> = (0..queries.len()).filter(|i| !self.chooses() || !lost(&outcomes[*i])).collect();
+        let candidates: Vec<Vec<State>> = match self.method {
+            Method::HotFlip(flips, most) => {
                 let states: Vec<&State> = open.iter().map(|i| outcomes[*i].last()).collect();
                 flips.candidates(self.victim, &states, most)?
             }
@@ -101,12 +100,12 @@ impl Search<'_> {
             outcome.tried += candidates.len();
             let looked_at = candidates.into_iter().zip(standings.by_ref());
             let mut looked_at = looked_at.map(|(state, standing)| State { standing, ..state });
-            let next = if self.method == Method::Random {
-                looked_at.next()
-            } else {
+            let next = if self.chooses() {
                 // The first of the worst, if it is worse than what there is.
                 let worse = |worst: State, state: State| if hurts(&state, &worst) { state } else { worst };
                 Some(looked_at.fold(outcome.last().clone(), worse))
+            } else {
+                looked_at.next()
             };
             outcome.states.extend(next);
         }
@@ -117,12 +116,17 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Whether it keeps what hurts most, rather than whatever comes.
+    fn chooses(&self) -> bool {
+        !matches!(self.method, Method::Random)
+    }
+
     /// Candidates by edits, no two the same and none the text itself. Their standing is still that of the text.
     fn edited(&self, budget: usize, query: &Query, outcome: &Outcome) -> Vec<State> {
         let (from, edits, draws) = match self.method {
             Method::Greedy(draws) => (outcome.last(), 1, draws),
             Method::Worst(draws) => (&outcome.states[0], budget, draws),
-            Method::Random | Method::HotFlip(_) => (&outcome.states[0], budget, 1),
+            Method::Random | Method::HotFlip(..) => (&outcome.states[0], budget, 1),
         };
         let spec = Spec::of(self.kind, Amount::Edits(edits));
         let mut seen = BTreeSet::from([from.text.clone()]);
@@ -149,13 +153,13 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for Method<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Random => f.write_str("random"),
             Self::Worst(draws) => write!(f, "worst-of-{draws}"),
             Self::Greedy(draws) => write!(f, "greedy-{draws}"),
-            Self::HotFlip(most) => write!(f, "hotflip-{most}"),
+            Self::HotFlip(_, most) => write!(f, "hotflip-{most}"),
         }
     }
 }
@@ -164,7 +168,7 @@ impl fmt::Display for Search<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, kind, budget, until, seed, .. } = self;
         match method {
-            Method::HotFlip(_) => write!(f, "{method}(budget={budget},until={until})"),
+            Method::HotFlip(..) => write!(f, "{method}(budget={budget},until={until})"),
             _ => write!(f, "{method}({kind},budget={budget},until={until},seed={seed})"),
         }
     }

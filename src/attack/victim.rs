@@ -45,6 +45,14 @@ pub struct Standing {
     pub wrong: usize,
 }
 
+impl Query {
+    /// Whether it can be attacked among so many documents: it has a relevant one and one that is not.
+    #[must_use]
+    pub fn suits(&self, documents: usize) -> bool {
+        !self.relevant.is_empty() && self.relevant.len() < documents
+    }
+}
+
 impl<'a> Victim<'a> {
     /// Queries encoded by `model` after `recipe`, `documents` [N, hidden] encoded in whatever way.
     ///
@@ -71,12 +79,6 @@ impl<'a> Victim<'a> {
     #[must_use]
     pub fn documents(&self) -> usize {
         self.documents.nrows()
-    }
-
-    /// Whether a query can be attacked: it has a relevant document and one that is not.
-    #[must_use]
-    pub fn suits(&self, query: &Query) -> bool {
-        !query.relevant.is_empty() && query.relevant.len() < self.documents()
     }
 
     /// How texts do, each with the relevant documents of its query.

@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.output == Path::new("-") {
         std::io::stdout().lock().write_all(&out)?;
     } else {
-        atomic::write(&args.output, &packed(&args.output, out)?)?;
+        text::write(&args.output, &out)?;
         let digest = retrieval::digest(&found.rankings);
         context.note(&format!("{}: {} queries, {digest}", args.output.display(), queries.len()));
     }
@@ -126,16 +126,6 @@ fn search(args: &Args, context: &Context, queries: &[Text], corpus: &[Text]) -> 
     };
     bar.finish_and_clear();
     Ok(Found { rankings, system, model: Some(model) })
-}
-
-/// As the file's name asks for it; without a time, so that the same run gives the same file.
-fn packed(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
-    if path.extension().is_none_or(|extension| extension != "gz") {
-        return Ok(bytes);
-    }
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(&bytes)?;
-    Ok(packer.finish()?)
 }
 
 /// The header of Breuer, Keller and Schaer (ir_metadata, SIGIR 2022), as far as it says what decides the run: no platform, no time, no path.

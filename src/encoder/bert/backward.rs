@@ -109,33 +109,33 @@ impl Way<'_> {
         let mut projected = projected.sized(tokens, 3 * h);
 
         layer.output_norm.back(kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
+        rows.fill(gradient.view())?;
         if let Some(weights) = weights.as_deref_mut() {
             let mut active = kept.inner.values().to_vec();
             config.activation.apply_to(&mut active);
-            weights.linear(&layer.output, &active, gradient.view(), team)?;
+            weights.linear(&layer.output, &active, gradient.view(), team);
         }
-        rows.fill(gradient.view())?;
         self.through(&layer.output, rows, None, wide.view_mut());
         backward::activation(config.activation, kept.inner.values(), contiguous(&mut wide));
+        rows.fill(wide.view())?;
         if let Some(weights) = weights.as_deref_mut() {
             let mut normal = kept.attended.values().to_vec();
             layer.attention_norm.apply(&mut normal);
-            weights.linear(&layer.intermediate, &normal, wide.view(), team)?;
+            weights.linear(&layer.intermediate, &normal, wide.view(), team);
         }
-        rows.fill(wide.view())?;
         self.through(&layer.intermediate, rows, Some(gradient.view()), attended.view_mut());
 
         layer.attention_norm.back(kept.attended.values(), contiguous(&mut attended), weights.as_deref_mut());
-        if let Some(weights) = weights.as_deref_mut() {
-            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), team)?;
-        }
         rows.fill(attended.view())?;
+        if let Some(weights) = weights.as_deref_mut() {
+            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), team);
+        }
         self.through(&layer.attention_output, rows, None, context.view_mut());
         self.attention(kept, context.view(), projected.view_mut())?;
-        if let Some(weights) = weights {
-            weights.linear(&layer.attention, kept.input.values(), projected.view(), team)?;
-        }
         rows.fill(projected.view())?;
+        if let Some(weights) = weights {
+            weights.linear(&layer.attention, kept.input.values(), projected.view(), team);
+        }
         self.through(&layer.attention, rows, Some(attended.view()), gradient.view_mut());
         Ok(())
     }

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD, ArrayView2, IxDyn};
 use super::{Bert, LayerNorm, Linear, Text};
 use crate::kernel::product::{Columns, Epilogue, Rows, product_then};
 use crate::kernel::team::Team;
-use crate::kernel::{NotFinite, backward, rows};
+use crate::kernel::{backward, rows};
 
 /// The gradient of a scalar at every weight that it depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,21 +20,13 @@ pub struct WeightGradients {
 
 impl WeightGradients {
     /// At W and b, from a linear layer's input `x` [T, k] and the gradient at its output [T, n]: gradientᵀ·x, an exact product over T, and column sums.
-    pub(super) fn linear(
-        &mut self,
-        linear: &Linear,
-        x: &[f32],
-        gradient: ArrayView2<'_, f32>,
-        team: &Team<'_>,
-    ) -> Result<(), NotFinite> {
+    pub(super) fn linear(&mut self, linear: &Linear, x: &[f32], gradient: ArrayView2<'_, f32>, team: &Team<'_>) {
         let (rows, width) = linear.shape;
         let (tokens, n) = gradient.dim();
         let x = ArrayView2::from_shape((tokens, width), x).expect("kept with this shape");
         let form = linear.weight.form();
-        // What is not finite in a column is some token's: which one, the product of the rows says, which comes next.
-        let unknown = |_| NotFinite { row: 0 };
-        let left = Rows::of(gradient.t(), form).map_err(unknown)?;
-        let right = Columns::of(x.t(), form).map_err(unknown)?;
+        let left = Rows::of(gradient.t(), form).expect("put on its own rows' grids before");
+        let right = Columns::of(x.t(), form).expect("put on its own rows' grids on the way there");
         let mut out = Array2::zeros((n, width));
         product_then(team, &left, &right, &Epilogue::default(), out.view_mut());
         let mut bias = vec![0.0; n];
@@ -44,7 +36,6 @@ impl WeightGradients {
             self.put(format!("{name}.weight"), &[rows, width], weight.to_vec());
             self.put(format!("{name}.bias"), &[rows], bias.to_vec());
         }
-        Ok(())
     }
 
     /// At a norm's weight and bias, from its input and the gradient at its output.
