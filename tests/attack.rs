@@ -4,22 +4,25 @@ use std::path::Path;
 
 use snellen::attack::Flips;
 use snellen::attack::ball::{Ball, Norm};
-use snellen::attack::search::{Method, Search};
+use snellen::attack::search::{Method, Outcome, Search, State};
 use snellen::attack::text::{Kind, Options};
-use snellen::attack::victim::{Query, Victim};
+use snellen::attack::victim::{Objective, Query, Victim};
 use snellen::data::folder::Folder;
 use snellen::encoder::{Batching, How, Model};
+use snellen::transport::{Exact, Solver};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A side of the fixture's bitext.
+fn side(side: &str) -> String {
+    std::fs::read_to_string(root().join(format!("fixtures/bitext/v1/tatoeba.deu-eng.{side}"))).unwrap()
+}
+
 /// A fixture's model, and the German sentences of the fixture's bitext with their translations as documents.
 fn with_victim(name: &str, test: impl FnOnce(&Victim<'_>, &[Query])) {
     let model = Model::open(name, Folder::Disk(root().join("fixtures").join(name))).unwrap();
-    let side = |side: &str| {
-        std::fs::read_to_string(root().join(format!("fixtures/bitext/v1/tatoeba.deu-eng.{side}"))).unwrap()
-    };
     let (german, english) = (side("deu"), side("eng"));
     let recipe = model.recipe();
     let english: Vec<&str> = english.lines().collect();
@@ -36,6 +39,11 @@ fn search<'a>(victim: &'a Victim<'a>, method: Method<'a>) -> Search<'a> {
     // Never ends before the budget is spent.
     let until = usize::MAX;
     Search { victim, method, kind: Kind::Typo, options: Options::default(), budget: 3, until, seed: 1 }
+}
+
+/// The sum of all margins in the end.
+fn total(outcomes: &[Outcome]) -> f32 {
+    outcomes.iter().map(|outcome| outcome.last().standing.margin).sum()
 }
 
 #[test]
@@ -71,10 +79,7 @@ fn a_flip_is_one_token_that_the_text_shows() {
 fn gradients_propose_better_flips_than_chance() {
     with_victim("teacher", |victim, queries| {
         let flips = Flips::of(victim.model()).unwrap();
-        let margin = |method: Method<'_>| -> f32 {
-            let outcomes = search(victim, method).run(queries).unwrap();
-            outcomes.iter().map(|outcome| outcome.last().standing.margin).sum()
-        };
+        let margin = |method: Method<'_>| total(&search(victim, method).run(queries).unwrap());
         let random = margin(Method::Random);
         for method in [Method::Worst(8), Method::Greedy(8), Method::HotFlip(&flips, 8)] {
             assert!(margin(method) < random - 1.0, "{method}");
@@ -83,15 +88,57 @@ fn gradients_propose_better_flips_than_chance() {
 }
 
 #[test]
+fn balls_at_real_tokens_exchange_tokens_once_they_are_large() {
+    with_victim("student", |victim, queries| {
+        let flips = Flips::of(victim.model()).unwrap();
+        let edits = |radius: f64| -> usize {
+            let found = Ball::pgd(Norm::Token, radius, 4).attack(victim, queries, Some(&flips)).unwrap();
+            // What was exchanged without making it worse does not count.
+            let sound = |pair: &[State]| pair[1] == pair[0] || pair[1].standing.margin < pair[0].standing.margin;
+            assert!(found.iter().all(|found| found.states.windows(2).all(sound)));
+            found.iter().map(|found| found.last().edits).sum()
+        };
+        // A thousandth of a token's length is nearer to no other token.
+        assert_eq!(edits(1e-3), 0);
+        assert!(edits(2.0) > queries.len());
+    });
+}
+
+#[test]
+fn gradients_of_the_transport_loss_propose_better_flips_than_chance() {
+    let solver = Solver::Exact(Exact::default());
+    with_victim("teacher", |victim, queries| {
+        let flips = Flips::of(victim.model()).unwrap();
+        let random = total(&search(victim, Method::Random).run(queries).unwrap());
+        let recipe = victim.model().recipe();
+        let english = side("eng");
+        let english: Vec<&str> = english.lines().collect();
+        let (batching, asked) = (Batching::default(), (0..english.len()).collect());
+        let objective = Objective::transport(&solver, victim.model(), &recipe, batching, &english, &asked).unwrap();
+        let how = How { recipe: &recipe, batching, first: 0, done: &|_| () };
+        let documents = victim.model().embed(&victim.model().tokenize("", &english).unwrap(), &how).unwrap();
+        let victim = Victim::new(victim.model(), &recipe, batching, documents).unwrap().against(objective);
+        let flipped = total(&search(&victim, Method::HotFlip(&flips, 8)).run(queries).unwrap());
+        assert!(flipped < random - 1.0, "{flipped} {random}");
+        let shifted = |radius| total(&Ball::pgd(Norm::Token, radius, 4).attack(&victim, queries, None).unwrap());
+        let [small, large] = [0.01, 0.3].map(shifted);
+        assert!(large < small - 0.5, "{large} {small}");
+    });
+}
+
+#[test]
 fn larger_balls_hurt_more_and_the_first_step_is_the_clean_one() {
     with_victim("student", |victim, queries| {
-        let total = |ball: Ball| -> f32 {
-            let found = ball.attack(victim, queries).unwrap();
+        let margin = |ball: Ball| {
+            let found = ball.attack(victim, queries, None).unwrap();
             let relevant: Vec<&[usize]> = queries.iter().map(|query| query.relevant.as_slice()).collect();
             let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
             let clean = victim.look(&texts, &relevant).unwrap();
-            assert!(found.iter().zip(clean).all(|(found, clean)| found[0] == clean && found.len() == ball.steps + 1));
-            found.iter().map(|found| found[ball.steps].margin).sum()
+            let states = found.iter().map(|found| &found.states);
+            assert!(
+                states.zip(clean).all(|(states, clean)| states[0].standing == clean && states.len() == ball.steps + 1)
+            );
+            total(&found)
         };
         for of_radius in [
             Ball::fgsm as fn(f64) -> Ball,
@@ -99,7 +146,7 @@ fn larger_balls_hurt_more_and_the_first_step_is_the_clean_one() {
             |radius| Ball::pgd(Norm::Number, radius, 4),
             |radius| Ball::free_lb(radius, 4, 1),
         ] {
-            let [small, large] = [0.01, 0.3].map(|radius| total(of_radius(radius)));
+            let [small, large] = [0.01, 0.3].map(|radius| margin(of_radius(radius)));
             assert!(large < small - 0.5, "{}: {large} {small}", of_radius(0.3));
         }
     });

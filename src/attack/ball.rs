@@ -5,7 +5,9 @@ use std::fmt;
 
 use ndarray::Array2;
 
-use super::victim::{Query, Standing, Victim};
+use super::flips::Flips;
+use super::search::{Outcome, State};
+use super::victim::{self, Query, Standing, Victim};
 use crate::Result;
 use crate::encoder::{Located, Tokens};
 use crate::kernel::random::Stream;
@@ -56,76 +58,101 @@ impl Ball {
         Self { start: Some(seed), ..Self::pgd(Norm::Text, radius, steps) }
     }
 
-    /// How each query does before any step and after each: its worst so far. Queries suit the victim.
+    /// What becomes of each query, before any step and after each: its worst so far. Queries suit the victim. With `real`, points within the ball are judged, and
+    /// slopes taken, at the nearest embeddings of real tokens (Wen et al., NeurIPS 2023, arXiv 2302.03668, algorithm 1): the edits of a state are then the tokens
+    /// that were exchanged. Texts stay as they are.
     ///
     /// # Errors
-    /// As [`crate::encoder::Model::gradients`].
-    pub fn attack(&self, victim: &Victim<'_>, queries: &[Query]) -> Result<Vec<Vec<Standing>>> {
+    /// As [`Victim::look`] and [`crate::encoder::Model::gradients`].
+    pub fn attack(&self, victim: &Victim<'_>, queries: &[Query], real: Option<&Flips>) -> Result<Vec<Outcome>> {
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
         let relevant: Vec<&[usize]> = queries.iter().map(|query| query.relevant.as_slice()).collect();
         let located = victim.model().locate(&victim.recipe().prefix, &texts)?;
-        let tokens = Tokens::from(&located[..]);
+        let mut tokens = Tokens::from(&located[..]);
         let words = victim.model().word_embeddings(tokens.ids())?;
-        let mut standings = victim.look(&texts, &relevant)?;
-        let mut found: Vec<Vec<Standing>> = standings.iter().map(|standing| vec![*standing]).collect();
+        let own = |(found, first): (&Located, &usize)| found.own().into_iter().map(|token| first + token).collect();
+        let own: Vec<Vec<usize>> = located.iter().zip(tokens.offsets()).map(own).collect();
+        let radii: Vec<f64> = own.iter().map(|rows| self.size(rows, &words)).collect();
+        let mut shift = self.start(queries, &own, &radii, words.dim());
 
-        let texts: Vec<Own> =
-            located.iter().zip(tokens.offsets()).map(|(found, first)| Own::of(found, *first)).collect();
-        let radii: Vec<f64> = texts.iter().map(|text| self.size(text, &words)).collect();
-        let mut shift = Array2::zeros(words.dim());
-        if let Some(seed) = self.start {
-            for ((query, text), radius) in queries.iter().zip(&texts).zip(&radii) {
-                self.scatter(&mut shift, text, *radius, &mut Stream::new(seed, "ball", &query.id));
-            }
-        }
+        let mut standings = victim.look(&texts, &relevant)?;
+        let start = |(text, standing): (&&str, &Standing)| Outcome {
+            states: vec![State { text: (*text).to_owned(), edits: 0, standing: *standing }],
+            tried: 1,
+        };
+        let mut outcomes: Vec<Outcome> = texts.iter().zip(&standings).map(start).collect();
         for step in 0..=self.steps {
-            let slopes = victim.slopes(&tokens, &standings, Some(shift.view()))?;
-            if step > 0 || self.start.is_some() {
-                let embeddings = Array2::from_shape_vec((queries.len(), words.ncols()), slopes.given.concat());
-                standings = victim.standings(embeddings.expect("one a query").view(), &relevant)?;
+            let mut edits = vec![0; queries.len()];
+            if let Some(flips) = real {
+                let exchanged = flips.nearest(victim.model(), &located, &(&words + &shift))?;
+                let differ = |(a, b): (&Located, &Located)| a.ids.iter().zip(&b.ids).filter(|(a, b)| a != b).count();
+                edits = located.iter().zip(&exchanged).map(differ).collect();
+                tokens = Tokens::from(&exchanged[..]);
             }
+            let shown = real.is_none().then(|| shift.view());
+            // Nothing goes on after the last step: no slopes.
+            let slopes = (step < self.steps).then(|| victim.slopes(&located, &tokens, &standings, shown));
+            let (embeddings, slopes) = match slopes.transpose()? {
+                Some(slopes) => (slopes.given, Some(slopes.words)),
+                None => (victim.shifted(&tokens, shown)?, None),
+            };
+            standings = victim.standings(victim::rows(embeddings, words.ncols()).view(), &relevant)?;
             if step > 0 {
-                for (found, standing) in found.iter_mut().zip(&standings) {
-                    let worst = found[step - 1];
-                    found.push(if standing.margin < worst.margin { *standing } else { worst });
+                for ((outcome, standing), edits) in outcomes.iter_mut().zip(&standings).zip(edits) {
+                    outcome.note(*standing, edits);
                 }
             }
-            if step < self.steps {
-                for (text, radius) in texts.iter().zip(&radii) {
-                    self.advance(&mut shift, &slopes.words, text, *radius);
-                }
+            for (rows, radius) in own.iter().zip(&radii) {
+                slopes.iter().for_each(|slopes| self.advance(&mut shift, slopes, rows, *radius));
             }
         }
-        Ok(found)
+        Ok(outcomes)
+    }
+
+    /// Where each text's shift begins.
+    fn start(
+        &self,
+        queries: &[Query],
+        own: &[Vec<usize>],
+        radii: &[f64],
+        (tokens, width): (usize, usize),
+    ) -> Array2<f32> {
+        let mut shift = Array2::zeros((tokens, width));
+        if let Some(seed) = self.start {
+            for ((query, rows), radius) in queries.iter().zip(own).zip(radii) {
+                self.scatter(&mut shift, rows, *radius, &mut Stream::new(seed, "ball", &query.id));
+            }
+        }
+        shift
     }
 
     /// The ball's size for a text.
-    fn size(&self, text: &Own, words: &Array2<f32>) -> f64 {
+    fn size(&self, own: &[usize], words: &Array2<f32>) -> f64 {
         let squares = |row: &usize| words.row(*row).iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
-        let mean = text.rows.iter().map(squares).sum::<f64>() / text.rows.len().max(1) as f64;
+        let mean = own.iter().map(squares).sum::<f64>() / own.len().max(1) as f64;
         self.radius
             * match self.norm {
                 Norm::Number => (mean / words.ncols() as f64).sqrt(),
                 Norm::Token => mean.sqrt(),
-                Norm::Text => (mean * text.rows.len() as f64).sqrt(),
+                Norm::Text => (mean * own.len() as f64).sqrt(),
             }
     }
 
     /// Puts a text's shift somewhere in its ball: numbers even in ±1/√n, times its size (FreeLB's start).
-    fn scatter(&self, shift: &mut Array2<f32>, text: &Own, radius: f64, stream: &mut Stream) {
-        let count = (text.rows.len() * shift.ncols()).max(1) as f64;
+    fn scatter(&self, shift: &mut Array2<f32>, own: &[usize], radius: f64, stream: &mut Stream) {
+        let count = (own.len() * shift.ncols()).max(1) as f64;
         let scale = radius * if self.norm == Norm::Text { 1.0 / count.sqrt() } else { 1.0 };
-        for row in &text.rows {
+        for row in own {
             shift.row_mut(*row).iter_mut().for_each(|x| *x = ((2.0 * stream.unit() - 1.0) * scale) as f32);
         }
-        self.hold(shift, text, radius);
+        self.hold(shift, own, radius);
     }
 
     /// A step up the slope, and back into the ball.
-    fn advance(&self, shift: &mut Array2<f32>, slopes: &Array2<f32>, text: &Own, radius: f64) {
+    fn advance(&self, shift: &mut Array2<f32>, slopes: &Array2<f32>, own: &[usize], radius: f64) {
         let stride = (self.stride * radius) as f32;
-        let whole = self.whole(slopes, text);
-        for row in &text.rows {
+        let whole = self.whole(slopes, own);
+        for row in own {
             let slope = slopes.row(*row);
             let long = whole.unwrap_or_else(|| length(slope.iter().copied()));
             for (x, g) in shift.row_mut(*row).iter_mut().zip(slope) {
@@ -137,20 +164,20 @@ impl Ball {
                 };
             }
         }
-        self.hold(shift, text, radius);
+        self.hold(shift, own, radius);
     }
 
     /// The length of a text's rows together, where that is what counts.
-    fn whole(&self, matrix: &Array2<f32>, text: &Own) -> Option<f32> {
-        let values = || text.rows.iter().flat_map(|row| matrix.row(*row).to_vec());
+    fn whole(&self, matrix: &Array2<f32>, own: &[usize]) -> Option<f32> {
+        let values = || own.iter().flat_map(|row| matrix.row(*row).to_vec());
         (self.norm == Norm::Text).then(|| length(values()))
     }
 
     /// Shortens what is beyond the ball.
-    fn hold(&self, shift: &mut Array2<f32>, text: &Own, radius: f64) {
+    fn hold(&self, shift: &mut Array2<f32>, own: &[usize], radius: f64) {
         let radius = radius as f32;
-        let whole = self.whole(shift, text);
-        for row in &text.rows {
+        let whole = self.whole(shift, own);
+        for row in own {
             let mut row = shift.row_mut(*row);
             let long = whole.unwrap_or_else(|| length(row.iter().copied()));
             match self.norm {
@@ -162,15 +189,13 @@ impl Ball {
     }
 }
 
-/// Rows of a text's own tokens, among all.
-struct Own {
-    rows: Vec<usize>,
-}
-
-impl Own {
-    fn of(located: &Located, first: usize) -> Self {
-        let own = located.places.iter().enumerate().filter(|(_, place)| place.is_some());
-        Self { rows: own.map(|(token, _)| first + token).collect() }
+impl Outcome {
+    /// Adds a step: its state, if it is worse for the query than the last.
+    fn note(&mut self, standing: Standing, edits: usize) {
+        self.tried += 1;
+        let last = self.last().clone();
+        let worse = standing.margin < last.standing.margin;
+        self.states.push(if worse { State { edits, standing, ..last } } else { last });
     }
 }
 

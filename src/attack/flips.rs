@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use unicode_script::{Script, UnicodeScript as _};
 
 use super::search::State;
@@ -65,7 +65,7 @@ impl Flips {
         let located = victim.model().locate(&victim.recipe().prefix, &texts)?;
         let standings: Vec<Standing> = states.iter().map(|state| state.standing).collect();
         let tokens = Tokens::from(&located[..]);
-        let slopes = victim.slopes(&tokens, &standings, None)?.words;
+        let slopes = victim.slopes(&located, &tokens, &standings, None)?.words;
         let proposals = self.proposals(victim, &located, &tokens, &slopes, most)?;
         self.survivors(victim, states, &located, proposals, most)
     }
@@ -79,22 +79,14 @@ impl Flips {
         slopes: &Array2<f32>,
         most: usize,
     ) -> Result<Vec<Vec<Proposal>>> {
-        let mut places: BTreeMap<Group, Vec<Place>> = BTreeMap::new();
-        for (text, found) in located.iter().enumerate() {
-            for (token, id) in found.ids.iter().enumerate().filter(|(token, _)| found.places[*token].is_some()) {
-                if let Some(group) = self.pieces[*id as usize].as_ref().and_then(group) {
-                    places.entry(group).or_default().push(Place { text, token });
-                }
-            }
-        }
         let mut proposals: Vec<Vec<Proposal>> = located.iter().map(|_| Vec::new()).collect();
-        for (group, places) in places {
+        for (group, places) in self.places(located) {
             let ids = &self.groups[&group];
             let rows: Vec<usize> = places.iter().map(|place| tokens.offsets()[place.text] + place.token).collect();
-            let asked = slopes.select(ndarray::Axis(0), &rows);
+            let asked = slopes.select(Axis(0), &rows);
             let now: Vec<u32> = places.iter().map(|place| located[place.text].ids[place.token]).collect();
             let embeddings = victim.model().word_embeddings(&now)?;
-            let found = nearest(victim.model(), ids, asked.view(), most)?;
+            let found = best(victim.model(), ids, asked.view(), most, None)?;
             for (i, (place, hits)) in places.iter().zip(found).enumerate() {
                 let before = inner(asked.row(i), embeddings.row(i));
                 let flips = hits.into_iter().map(|hit| (hit.score - before, ids[hit.document]));
@@ -109,6 +101,39 @@ impl Flips {
             proposals.truncate(SPARE * most);
         }
         Ok(proposals)
+    }
+
+    /// The tokens of texts that could be others, by the group that those are of.
+    fn places(&self, located: &[Located]) -> BTreeMap<Group, Vec<Place>> {
+        let mut places: BTreeMap<Group, Vec<Place>> = BTreeMap::new();
+        for (text, found) in located.iter().enumerate() {
+            for token in found.own() {
+                if let Some(group) = self.pieces[found.ids[token] as usize].as_ref().and_then(group) {
+                    places.entry(group).or_default().push(Place { text, token });
+                }
+            }
+        }
+        places
+    }
+
+    /// The texts with those tokens exchanged that could be others: for the pieces, of their groups, whose embeddings are nearest to `points`, a row a token of all
+    /// texts. Nobody asks whether a text would be read as these tokens.
+    pub(super) fn nearest(&self, model: &Model, located: &[Located], points: &Array2<f32>) -> Result<Vec<Located>> {
+        let mut exchanged = located.to_vec();
+        let tokens = Tokens::from(located);
+        for (group, places) in self.places(located) {
+            let ids = &self.groups[&group];
+            let rows: Vec<usize> = places.iter().map(|place| tokens.offsets()[place.text] + place.token).collect();
+            // |x − e|² is least where x·e − |e|²/2 is largest: an inner product with one more number on each side.
+            let mut asked = Array2::ones((rows.len(), points.ncols() + 1));
+            asked.slice_mut(s![.., ..points.ncols()]).assign(&points.select(Axis(0), &rows));
+            let beside = |e: ArrayView1<'_, f32>| -0.5 * inner(e, e);
+            let found = best(model, ids, asked.view(), 1, Some(&beside))?;
+            for (place, hits) in places.iter().zip(found) {
+                exchanged[place.text].ids[place.token] = ids[hits[0].document];
+            }
+        }
+        Ok(exchanged)
     }
 
     /// Of the proposals those that survive: the text is read again as just these tokens.
@@ -153,11 +178,22 @@ impl Flips {
     }
 }
 
-/// The `most` pieces with the largest inner product for each row of `asked`.
-fn nearest(model: &Model, ids: &[u32], asked: ndarray::ArrayView2<'_, f32>, most: usize) -> Result<Vec<Vec<Hit>>> {
+/// The `most` pieces with the largest inner product for each row of `asked`; `beside` makes one more number of each embedding.
+fn best(
+    model: &Model,
+    ids: &[u32],
+    asked: ArrayView2<'_, f32>,
+    most: usize,
+    beside: Option<&dyn Fn(ArrayView1<'_, f32>) -> f32>,
+) -> Result<Vec<Vec<Hit>>> {
     let mut search = Search::of(asked, most)?;
     for part in ids.chunks(PIECES) {
-        search.add(model.word_embeddings(part)?.view())?;
+        let mut embeddings = model.word_embeddings(part)?;
+        if let Some(beside) = beside {
+            let numbers: Array1<f32> = embeddings.rows().into_iter().map(beside).collect();
+            embeddings.push_column(numbers.view()).expect("a number a row");
+        }
+        search.add(embeddings.view())?;
     }
     Ok(search.finish())
 }

@@ -1,12 +1,15 @@
 //! Who is attacked: an encoder that looks for the documents of queries.
 
-use ndarray::{Array2, ArrayView2};
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::fault::AttackFault;
 use crate::Result;
-use crate::encoder::{Batching, Gradients, How, Model, Recipe, Tokens};
+use crate::encoder::{Batching, Gradients, How, Located, Model, Recipe, Tokens};
 use crate::kernel::product::{Columns, Form, Rows, product};
+use crate::transport::{Loss, Solver};
 
 /// Texts that are scored together: their scores stay in the cache.
 const TEXTS: usize = 32;
@@ -30,6 +33,22 @@ pub struct Victim<'a> {
     batching: Batching,
     documents: Array2<f32>,
     packed: Columns,
+    objective: Objective<'a>,
+}
+
+/// Whose gradient proposes what is done to a query. What is done is judged by the margin in any case.
+#[derive(Clone, Debug, Default)]
+pub enum Objective<'a> {
+    /// How far the best other document is ahead of the best relevant one.
+    #[default]
+    Margin,
+    /// What it costs to bring the query's own tokens onto those of its best relevant document.
+    Transport {
+        /// Makes the plans.
+        solver: &'a Solver,
+        /// The states of the documents' own tokens, by row.
+        documents: BTreeMap<usize, Array2<f32>>,
+    },
 }
 
 /// How a query does.
@@ -43,6 +62,32 @@ pub struct Standing {
     pub relevant: usize,
     /// The best other document.
     pub wrong: usize,
+}
+
+impl<'a> Objective<'a> {
+    /// The OT loss against the rows `asked` of `documents`, which are encoded after `recipe`: their own tokens, not those of its prefix or of the tokeniser.
+    ///
+    /// # Errors
+    /// As [`Model::locate`] and [`Model::embed_tokens`].
+    pub fn transport(
+        solver: &'a Solver,
+        model: &Model,
+        recipe: &Recipe,
+        batching: Batching,
+        documents: &[&str],
+        asked: &BTreeSet<usize>,
+    ) -> Result<Self> {
+        let texts: Vec<&str> = asked.iter().map(|row| documents[*row]).collect();
+        let located = model.locate(&recipe.prefix, &texts)?;
+        let tokens = Tokens::from(&located[..]);
+        let states = model.embed_tokens(&tokens, &How { recipe, batching, first: 0, done: &|_| () })?;
+        let own = |(found, first): (&Located, &usize)| -> Array2<f32> {
+            let rows: Vec<usize> = found.own().into_iter().map(|token| first + token).collect();
+            states.select(Axis(0), &rows)
+        };
+        let documents = asked.iter().copied().zip(located.iter().zip(tokens.offsets()).map(own)).collect();
+        Ok(Self::Transport { solver, documents })
+    }
 }
 
 impl Query {
@@ -60,7 +105,13 @@ impl<'a> Victim<'a> {
     /// A document that is not finite.
     pub fn new(model: &'a Model, recipe: &'a Recipe, batching: Batching, documents: Array2<f32>) -> Result<Self> {
         let packed = Columns::of(documents.view(), Form::active()).map_err(|e| AttackFault::Document(e.row))?;
-        Ok(Self { model, recipe, batching, documents, packed })
+        Ok(Self { model, recipe, batching, documents, packed, objective: Objective::Margin })
+    }
+
+    /// With another objective.
+    #[must_use]
+    pub fn against(self, objective: Objective<'a>) -> Self {
+        Self { objective, ..self }
     }
 
     /// The encoder.
@@ -93,7 +144,7 @@ impl<'a> Victim<'a> {
 
     /// How embeddings [n, hidden] do.
     pub(super) fn standings(&self, embeddings: ArrayView2<'_, f32>, relevant: &[&[usize]]) -> Result<Vec<Standing>> {
-        let chunks: Vec<_> = embeddings.axis_chunks_iter(ndarray::Axis(0), TEXTS).collect();
+        let chunks: Vec<_> = embeddings.axis_chunks_iter(Axis(0), TEXTS).collect();
         let score = |(chunk, relevant): (ArrayView2<'_, f32>, &[&[usize]])| {
             let rows = Rows::of(chunk, self.packed.form()).map_err(|_| AttackFault::Embedding)?;
             let mut scores = Array2::zeros((chunk.nrows(), self.documents()));
@@ -106,27 +157,76 @@ impl<'a> Victim<'a> {
         Ok(scored.into_iter().collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// The gradient, at every token's word embedding, of what a query loses: the score of the best other document minus that of the best relevant one, as
-    /// they stand; and each query's embedding. To word embeddings `shift` is added.
+    /// The gradient of the objective at every token's word embedding, with the documents that stand best; and each query's embedding. To word embeddings `shift`
+    /// is added.
     ///
     /// # Errors
-    /// As [`Model::gradients`].
+    /// As [`Model::gradients`] and [`Loss::of`].
     pub(super) fn slopes(
         &self,
+        located: &[Located],
         tokens: &Tokens,
         standings: &[Standing],
         shift: Option<ArrayView2<'_, f32>>,
     ) -> Result<Gradients<Vec<f32>>> {
-        self.model.embedding_gradients(tokens, &self.how(), shift, |text, embedding, out| {
-            let [wrong, right] = [standings[text].wrong, standings[text].relevant].map(|row| self.documents.row(row));
-            out.iter_mut().zip(wrong.iter().zip(right)).for_each(|(out, (wrong, right))| *out = wrong - right);
-            embedding.to_vec()
-        })
+        let width = self.model.config().hidden;
+        let found = self.model.gradients(tokens, &self.how(), shift, |text, states, out| {
+            let embedding = self.recipe.embedding(states, width);
+            let sloped = match &self.objective {
+                Objective::Margin => {
+                    let row = |row: usize| self.documents.row(row);
+                    let (wrong, right) = (row(standings[text].wrong), row(standings[text].relevant));
+                    self.recipe.back(states, (&wrong - &right).to_vec(), out);
+                    Ok(())
+                }
+                Objective::Transport { solver, documents } => {
+                    let teacher = documents.get(&standings[text].relevant);
+                    let teacher = teacher.expect("the states of every relevant document are there");
+                    transported(states, &located[text], teacher, solver, out)
+                }
+            };
+            sloped.map(|()| embedding)
+        })?;
+        Ok(Gradients { given: found.given.into_iter().collect::<Result<_>>()?, words: found.words })
+    }
+
+    /// Embeddings of texts to whose word embeddings `shift` is added.
+    ///
+    /// # Errors
+    /// As [`Model::gradients`].
+    pub(super) fn shifted(&self, tokens: &Tokens, shift: Option<ArrayView2<'_, f32>>) -> Result<Vec<Vec<f32>>> {
+        let width = self.model.config().hidden;
+        // Without slopes nothing goes back.
+        let embedding = |_, states: &[f32], _: &mut [f32]| self.recipe.embedding(states, width);
+        Ok(self.model.gradients(tokens, &self.how(), shift, embedding)?.given)
     }
 
     fn how(&self) -> How<'_> {
         How { recipe: self.recipe, batching: self.batching, first: 0, done: &|_| () }
     }
+}
+
+/// Rows of one width, under each other.
+pub(super) fn rows(rows: Vec<Vec<f32>>, width: usize) -> Array2<f32> {
+    Array2::from_shape_vec((rows.len(), width), rows.concat()).expect("rows of the width")
+}
+
+/// The gradient of the OT loss between a text's own tokens, among its `states`, and a document's.
+fn transported(
+    states: &[f32],
+    located: &Located,
+    document: &Array2<f32>,
+    solver: &Solver,
+    out: &mut [f32],
+) -> Result<()> {
+    let width = document.ncols();
+    let states = ArrayView2::from_shape((located.ids.len(), width), states).expect("a row a token");
+    let own = located.own();
+    let loss = Loss::of(states.select(Axis(0), &own).view(), document.view(), solver)?;
+    for (token, row) in own.into_iter().zip(loss.gradient.rows()) {
+        out[token * width..][..width].copy_from_slice(row.as_slice().expect("contiguous"));
+    }
+    Ok(())
 }
 
 /// How a query with these scores does.

@@ -31,6 +31,15 @@ pub struct Located {
     pub places: Vec<Option<Range<usize>>>,
 }
 
+impl Located {
+    /// Which of its tokens stand for bytes of the text.
+    #[must_use]
+    pub fn own(&self) -> Vec<usize> {
+        let own = self.places.iter().enumerate().filter(|(_, place)| place.is_some());
+        own.map(|(token, _)| token).collect()
+    }
+}
+
 impl Model {
     /// The vocabulary's pieces by token id; none for special tokens and for those that are no text.
     ///

@@ -1,7 +1,7 @@
 //! Optimal transport in f64, under the arithmetic contract: how the tokens of one sentence are best brought onto those of another.
 //!
 //! A [`Problem`] is a cost matrix with the masses of both sides; [`Solver`] says how it is solved; a [`Transport`] is the plan with what can be
-//! said for it: cost, marginal error, duality gap, status. [`cost`] makes costs and masses of token embeddings.
+//! said for it: cost, marginal error, duality gap, status. [`cost`] makes costs and masses of token embeddings, and a [`Loss`] has a gradient at them.
 //!
 //! | solver | solves | certificate |
 //! |---|---|---|
@@ -18,6 +18,7 @@ pub mod diagnosis;
 mod exact;
 mod fault;
 mod ipot;
+mod loss;
 mod matching;
 mod newton;
 mod outcome;
@@ -30,6 +31,7 @@ mod unbalanced;
 
 pub use exact::Exact;
 pub use ipot::Ipot;
+pub use loss::Loss;
 pub use matching::Matching;
 pub use outcome::{Status, Transport};
 pub use partial::Partial;

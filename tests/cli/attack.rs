@@ -80,6 +80,25 @@ fn one_digest_for_any_threads_batches_and_instruction_sets() {
 }
 
 #[test]
+fn another_objective_finds_other_tokens_and_balls_reach_real_ones() {
+    let reaching = ["--method", "hotflip,pgd-tokens", "--radius", "2"];
+    let margin = attack(&reaching).status(0);
+    let transport = attack(&reaching).args(["--objective", "transport"]).status(0);
+    let threads = attack(&reaching).args(["--objective", "transport", "--threads", "3"]).status(0);
+    assert_eq!(threads.stdout, transport.stdout);
+    for method in ["hotflip", "pgd-tokens"] {
+        let of = |out| states(out).into_iter().filter(|row| row[0] == method).collect::<Vec<_>>();
+        let [margin, transport] = [of(&margin), of(&transport)];
+        assert_ne!(margin, transport, "{method}");
+        let edits = |rows: &[Vec<String>]| rows.iter().map(|row| row[3].parse::<usize>().unwrap()).sum::<usize>();
+        assert!(edits(&margin) > 14 && edits(&transport) > 0, "{method}: {} {}", edits(&margin), edits(&transport));
+        // Tokens have no text that is known to be read as they are.
+        let last = transport.last().unwrap();
+        assert!(method == "hotflip" || transport.iter().filter(|row| row[1] == last[1]).all(|row| row[6] == last[6]));
+    }
+}
+
+#[test]
 fn an_attack_goes_on_where_it_stopped() {
     let journal = "out/journal.greedy.jsonl";
     let args = ["--method", "greedy", "--budget", "2"];

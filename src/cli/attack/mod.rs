@@ -11,14 +11,15 @@ use journal::Journal;
 use ndarray::Array2;
 use snellen::attack::Flips;
 use snellen::attack::ball::{Ball, Norm};
-use snellen::attack::search::{Method, Outcome, Search, State};
+use snellen::attack::search::{Method, Outcome, Search};
 use snellen::attack::text::{Amount, Kind, Language, Options, Spec};
-use snellen::attack::victim::{Query, Victim};
+use snellen::attack::victim::{Objective, Query, Victim};
 use snellen::data::digest::Digest;
 use snellen::data::text::{self, Source, Text};
 use snellen::data::trec::{Qrels, TrecFile};
 use snellen::encoder::{How, Model, Recipe};
 use snellen::kernel::ARITH;
+use snellen::transport::{Exact, Solver};
 
 use super::encoding::{Encoding, Prefixes};
 use super::perturbing::Means;
@@ -31,7 +32,7 @@ const TOGETHER: usize = 32;
 /// Attack queries: find those changes of them by which their relevant documents are lost.
 ///
 /// Methods by text: random (so many edits, whatever they do), worst (the worst of so many such), greedy (one edit after the other, each the worst of so many) and hotflip (one token
-/// after the other, exchanged for another that gradients propose). Methods on word embeddings: fgsm, pgd, freelb.
+/// after the other, exchanged for another that gradients propose). Methods on word embeddings: fgsm, pgd, freelb, and pgd-tokens (pgd that is judged at the nearest real tokens).
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     /// Which documents are relevant (TREC's format). Default: the document with the query's own id, as in bitext.
     #[arg(long, value_name = "FILE")]
     qrels: Option<PathBuf>,
-    /// random, worst, greedy, hotflip, fgsm, pgd, freelb; several with commas between them.
+    /// random, worst, greedy, hotflip, fgsm, pgd, pgd-tokens, freelb; several with commas between them.
     #[arg(long, value_name = "METHOD", value_delimiter = ',', required = true)]
     method: Vec<Name>,
     /// How many edits or tokens at most.
@@ -69,7 +70,7 @@ pub(crate) struct Args {
     language: Option<Language>,
     #[command(flatten)]
     means: Means,
-    /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length.
+    /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length. A real token is seldom nearer than half of it.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = positive)]
     radius: f64,
     /// Of pgd and freelb: how many steps.
@@ -78,6 +79,10 @@ pub(crate) struct Args {
     /// Of pgd: which shifts are as large as can be: l2 (of every token) or linf (every number).
     #[arg(long, value_name = "NORM", default_value = "l2")]
     norm: PgdNorm,
+    /// Whose gradient proposes: the margin between the best relevant document and the best other one, or what it costs to transport the query's tokens onto the
+    /// relevant document's. What hurts is judged by the margin.
+    #[arg(long, value_name = "OBJECTIVE", default_value = "margin")]
+    objective: Aim,
     /// Attack only the first N queries.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -98,7 +103,14 @@ enum Name {
     Hotflip,
     Fgsm,
     Pgd,
+    PgdTokens,
     Freelb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Aim {
+    Margin,
+    Transport,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -110,7 +122,7 @@ enum PgdNorm {
 /// An attack that was asked for.
 enum Attack<'a> {
     Text(Search<'a>),
-    Embedding(Ball),
+    Embedding(Ball, Option<&'a Flips>),
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -145,9 +157,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let embeddings = encoded(args, context, &model, &of_documents, &documents)?;
     let others = [model.digest().to_owned(), words(&documents), means.name(&edit, &format!("seed {}", args.seed))];
     let inputs = digest(args, &queries, [&of_queries, &of_documents], &others);
-    let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?;
+    let solver = Solver::Exact(Exact::default());
+    let objective = match args.objective {
+        Aim::Margin => Objective::Margin,
+        Aim::Transport => {
+            let asked = queries.iter().flat_map(|query| query.relevant.iter().copied()).collect();
+            Objective::transport(&solver, &model, &of_documents, args.encoding.batching(), &documents, &asked)?
+        }
+    };
+    let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?.against(objective);
     let options = means.options(&args.language.clone().unwrap_or_default());
-    let flips = names.contains(&Name::Hotflip).then(|| Flips::of(&model)).transpose()?;
+    let flips = names.iter().any(|name| name.reads_vocabulary()).then(|| Flips::of(&model)).transpose()?;
     let attacker = Attacker { args, context, victim: &victim, queries: &queries, inputs };
     let mut found = Vec::new();
     for name in names {
@@ -214,7 +234,7 @@ impl Attacker<'_> {
         for part in open.chunks(TOGETHER) {
             let outcomes = match attack {
                 Attack::Text(search) => search.run(part)?,
-                Attack::Embedding(ball) => shifted(ball, self.victim, part)?,
+                Attack::Embedding(ball, real) => ball.attack(self.victim, part, *real)?,
             };
             journal.add(part.iter().map(|query| query.id.clone()).zip(outcomes))?;
             bar.inc(part.len() as u64);
@@ -223,16 +243,6 @@ impl Attacker<'_> {
         let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
         Ok(queries.iter().map(outcome).collect())
     }
-}
-
-/// The outcomes of an attack that leaves texts as they are.
-fn shifted(ball: &Ball, victim: &Victim<'_>, queries: &[Query]) -> Result<Vec<Outcome>, Failure> {
-    let found = ball.attack(victim, queries)?;
-    let outcome = |(query, standings): (&Query, Vec<_>)| {
-        let state = |standing| State { text: query.text.clone(), edits: 0, standing };
-        Outcome { tried: standings.len(), states: standings.into_iter().map(state).collect() }
-    };
-    Ok(queries.iter().zip(found).map(outcome).collect())
 }
 
 /// Queries and documents, the latter in the order of their ids.
@@ -273,7 +283,7 @@ fn words(texts: &[&str]) -> String {
 fn digest(args: &Args, queries: &[Query], recipes: [&Recipe; 2], others: &[String]) -> String {
     let mut digest = Digest::new();
     digest.field("attack").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
-    digest.field(format!("{recipes:?} {:?} {}", args.language, args.until));
+    digest.field(format!("{recipes:?} {:?} {} {:?}", args.language, args.until, args.objective));
     others.iter().for_each(|other| _ = digest.field(other));
     for query in queries {
         digest.field(&query.id).field(&query.text).field(format!("{:?}", query.relevant));
@@ -302,14 +312,17 @@ impl Args {
             })
         };
         let norm = if self.norm == PgdNorm::L2 { Norm::Token } else { Norm::Number };
+        let pgd = Ball::pgd(norm, self.radius, self.steps.get());
+        let flips = || flips.expect("made where it is asked for");
         match name {
             Name::Random => search(Method::Random),
             Name::Worst => search(Method::Worst(most)),
             Name::Greedy => search(Method::Greedy(most)),
-            Name::Hotflip => search(Method::HotFlip(flips.expect("made where it is asked for"), most)),
-            Name::Fgsm => Attack::Embedding(Ball::fgsm(self.radius)),
-            Name::Pgd => Attack::Embedding(Ball::pgd(norm, self.radius, self.steps.get())),
-            Name::Freelb => Attack::Embedding(Ball::free_lb(self.radius, self.steps.get(), self.seed)),
+            Name::Hotflip => search(Method::HotFlip(flips(), most)),
+            Name::Fgsm => Attack::Embedding(Ball::fgsm(self.radius), None),
+            Name::Pgd => Attack::Embedding(pgd, None),
+            Name::PgdTokens => Attack::Embedding(pgd, Some(flips())),
+            Name::Freelb => Attack::Embedding(Ball::free_lb(self.radius, self.steps.get(), self.seed), None),
         }
     }
 }
@@ -318,7 +331,8 @@ impl std::fmt::Display for Attack<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text(search) => search.fmt(f),
-            Self::Embedding(ball) => ball.fmt(f),
+            Self::Embedding(ball, None) => ball.fmt(f),
+            Self::Embedding(ball, Some(_)) => write!(f, "{ball} at real tokens"),
         }
     }
 }
@@ -332,8 +346,14 @@ impl Name {
             Self::Hotflip => "hotflip",
             Self::Fgsm => "fgsm",
             Self::Pgd => "pgd",
+            Self::PgdTokens => "pgd-tokens",
             Self::Freelb => "freelb",
         }
+    }
+
+    /// Whether it exchanges tokens.
+    fn reads_vocabulary(self) -> bool {
+        matches!(self, Self::Hotflip | Self::PgdTokens)
     }
 
     /// Whether texts change.

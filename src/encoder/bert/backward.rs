@@ -56,7 +56,10 @@ impl Bert {
                 let mut gradient = space.gradient.sized(tokens, h);
                 gradient.fill(0.0);
                 let given = slope(states.as_slice().expect("contiguous"), contiguous(&mut gradient));
-                way.back(space, tape, texts, weights)?;
+                // Nothing comes of nothing: whoever asks for no slope pays for no way back.
+                if weights.is_some() || gradient.iter().any(|x| *x != 0.0) {
+                    way.back(space, tape, texts, weights)?;
+                }
                 Ok((given, space.gradient.sized(tokens, h).as_slice().expect("contiguous").to_vec()))
             })
         })
