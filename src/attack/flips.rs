@@ -86,7 +86,7 @@ impl Flips {
             let asked = slopes.select(Axis(0), &rows);
             let now: Vec<u32> = places.iter().map(|place| located[place.text].ids[place.token]).collect();
             let embeddings = victim.model().word_embeddings(&now)?;
-            let found = best(victim.model(), ids, asked.view(), most, None)?;
+            let found = best(victim.model(), ids, asked.view(), most, false)?;
             for (i, (place, hits)) in places.iter().zip(found).enumerate() {
                 let before = inner(asked.row(i), embeddings.row(i));
                 let flips = hits.into_iter().map(|hit| (hit.score - before, ids[hit.document]));
@@ -127,8 +127,7 @@ impl Flips {
             // |x − e|² is least where x·e − |e|²/2 is largest: an inner product with one more number on each side.
             let mut asked = Array2::ones((rows.len(), points.ncols() + 1));
             asked.slice_mut(s![.., ..points.ncols()]).assign(&points.select(Axis(0), &rows));
-            let beside = |e: ArrayView1<'_, f32>| -0.5 * inner(e, e);
-            let found = best(model, ids, asked.view(), 1, Some(&beside))?;
+            let found = best(model, ids, asked.view(), 1, true)?;
             for (place, hits) in places.iter().zip(found) {
                 exchanged[place.text].ids[place.token] = ids[hits[0].document];
             }
@@ -178,19 +177,13 @@ impl Flips {
     }
 }
 
-/// The `most` pieces with the largest inner product for each row of `asked`; `beside` makes one more number of each embedding.
-fn best(
-    model: &Model,
-    ids: &[u32],
-    asked: ArrayView2<'_, f32>,
-    most: usize,
-    beside: Option<&dyn Fn(ArrayView1<'_, f32>) -> f32>,
-) -> Result<Vec<Vec<Hit>>> {
+/// The `most` pieces with the largest inner product for each row of `asked`; with `lengths`, each embedding e has −|e|²/2 for one more number.
+fn best(model: &Model, ids: &[u32], asked: ArrayView2<'_, f32>, most: usize, lengths: bool) -> Result<Vec<Vec<Hit>>> {
     let mut search = Search::of(asked, most)?;
     for part in ids.chunks(PIECES) {
         let mut embeddings = model.word_embeddings(part)?;
-        if let Some(beside) = beside {
-            let numbers: Array1<f32> = embeddings.rows().into_iter().map(beside).collect();
+        if lengths {
+            let numbers: Array1<f32> = embeddings.rows().into_iter().map(|e| -0.5 * inner(e, e)).collect();
             embeddings.push_column(numbers.view()).expect("a number a row");
         }
         search.add(embeddings.view())?;

@@ -70,7 +70,7 @@ pub(crate) struct Args {
     language: Option<Language>,
     #[command(flatten)]
     means: Means,
-    /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length. A real token is seldom nearer than half of it.
+    /// Of fgsm, pgd and freelb: how far word embeddings may be shifted, as a share of their length. pgd-tokens needs several lengths to reach other tokens.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = positive)]
     radius: f64,
     /// Of pgd and freelb: how many steps.

@@ -101,7 +101,7 @@ pub(super) fn finish(
     });
     atomic::write(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "method    budget     held  success   margin  edits  than random")?;
+    writeln!(out, "method      budget     held  success   margin  edits  than random")?;
     table.iter().try_for_each(|line: &String| writeln!(out, "{line}"))?;
     writeln!(out, "{} queries, {}", queries.len(), whole.hex())?;
     context.note(&format!("{}: adversarial queries, states.csv, curve.csv, curve.svg, summary.json", folder.display()));
@@ -117,7 +117,7 @@ fn lines(method: &str, points: &[Point], against: Option<(f64, f64)>) -> Vec<Str
             _ => String::new(),
         };
         let Point { budget, held, margin, edits, .. } = point;
-        format!("{method:8}  {budget:>6}  {held:>7.4}  {success:>7}  {margin:>7.4}  {edits:>5.2}{end}")
+        format!("{method:10}  {budget:>6}  {held:>7.4}  {success:>7}  {margin:>7.4}  {edits:>5.2}{end}")
     };
     points.iter().enumerate().map(line).collect()
 }
