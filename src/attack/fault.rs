@@ -8,7 +8,7 @@ pub(crate) enum AttackFault {
     Step(String),
     #[error("{0:?} is no share: expected a number above 0 and up to 1")]
     Share(String),
-    #[error("{0:?} is no number of edits: expected 1 or more")]
+    #[error("{0:?} is no number of edits: expected 1 to 1000000")]
     Edits(String),
     #[error("{0:?} is no language: expected a code of two or three letters, as en, deu or pt-BR")]
     Language(String),

@@ -42,7 +42,7 @@ pub enum Objective<'a> {
     /// How far the best other document is ahead of the best relevant one.
     #[default]
     Margin,
-    /// What it costs to bring the query's own tokens onto those of its best relevant document.
+    /// What it costs to bring the query's own tokens onto those of its best relevant document; the margin where that has no token.
     Transport {
         /// Makes the plans.
         solver: &'a Solver,
@@ -87,6 +87,13 @@ impl<'a> Objective<'a> {
         };
         let documents = asked.iter().copied().zip(located.iter().zip(tokens.offsets()).map(own)).collect();
         Ok(Self::Transport { solver, documents })
+    }
+
+    /// Onto whose tokens a query's are to be brought, if they are.
+    fn transported(&self, standing: &Standing) -> Option<(&Solver, &Array2<f32>)> {
+        let Self::Transport { solver, documents } = self else { return None };
+        let document = documents.get(&standing.relevant).expect("the states of every relevant document are there");
+        (document.nrows() > 0).then_some((*solver, document))
     }
 }
 
@@ -172,20 +179,13 @@ impl<'a> Victim<'a> {
         let width = self.model.config().hidden;
         let found = self.model.gradients(tokens, &self.how(), shift, |text, states, out| {
             let embedding = self.recipe.embedding(states, width);
-            let sloped = match &self.objective {
-                Objective::Margin => {
-                    let row = |row: usize| self.documents.row(row);
-                    let (wrong, right) = (row(standings[text].wrong), row(standings[text].relevant));
-                    self.recipe.back(states, (&wrong - &right).to_vec(), out);
-                    Ok(())
-                }
-                Objective::Transport { solver, documents } => {
-                    let teacher = documents.get(&standings[text].relevant);
-                    let teacher = teacher.expect("the states of every relevant document are there");
-                    transported(states, &located[text], teacher, solver, out)
-                }
-            };
-            sloped.map(|()| embedding)
+            if let Some((solver, document)) = self.objective.transported(&standings[text]) {
+                return transported(states, &located[text], document, solver, out).map(|()| embedding);
+            }
+            let row = |row: usize| self.documents.row(row);
+            let (wrong, right) = (row(standings[text].wrong), row(standings[text].relevant));
+            self.recipe.back(states, (&wrong - &right).to_vec(), out);
+            Ok(embedding)
         })?;
         Ok(Gradients { given: found.given.into_iter().collect::<Result<_>>()?, words: found.words })
     }

@@ -73,7 +73,7 @@ impl std::iter::Sum for Made {
             changed: a.changed + b.changed,
             without: a.without + b.without,
             edits: a.edits + b.edits,
-            asked: a.asked + b.asked,
+            asked: a.asked.saturating_add(b.asked),
         })
     }
 }
@@ -167,7 +167,7 @@ fn part(
         all.changed += usize::from(perturbed.text != text.text);
         all.without += usize::from(perturbed.edits == 0);
         all.edits += perturbed.edits;
-        all.asked += perturbed.asked;
+        all.asked = all.asked.saturating_add(perturbed.asked);
         source.rewrite(from + i, line, &perturbed.text, &mut out)?;
     }
     Ok((all, out))

@@ -172,11 +172,47 @@ fn odd_queries_are_attacked_or_left_alone() {
 }
 
 #[test]
+fn what_cannot_be_hurt_is_counted_and_documents_without_tokens_leave_the_margin() {
+    let [q, c] = ["\n…\nMaji ni baridi.\n", "\n…\nThe water is cold.\n"];
+    let attack = |objective: &str| {
+        let test = attack(&["--method", "pgd", "--until", "3", "--objective", objective]);
+        test.write("q.txt", q).write("c.txt", c).status(0)
+    };
+    let [margin, transport] = ["margin", "transport"].map(attack);
+    assert!(margin.stderr.contains("pgd: 1 queries that were held are as they were"), "{}", margin.stderr);
+    let of_query = |out: &Output, query: &str| -> Vec<String> {
+        states(out).into_iter().filter(|row| row[1] == query).map(|row| row[5].clone()).collect()
+    };
+    // The second query is a mark, whose document has a token too; the first document has none.
+    let first = states(&margin)[0][1].clone();
+    assert_eq!(of_query(&margin, &first), of_query(&transport, &first));
+    let last = states(&margin).last().unwrap()[1].clone();
+    assert_ne!(of_query(&margin, &last), of_query(&transport, &last));
+}
+
+#[test]
+fn another_attack_takes_the_place_of_the_results() {
+    let both = attack(&["--method", "greedy,worst", "--budget", "1"]).status(0);
+    assert!(both.read("out/queries.worst.txt").len() > 100);
+    let inputs = ["--queries", "q.txt", "--corpus", "c.txt", "--output", "out", "--candidates", "8"];
+    let one =
+        both.then().args(["attack", "--model", "fixture-student", "--method", "greedy", "--seed", "2"]).args(inputs);
+    let one = one.status(0);
+    assert!(one.stderr.contains("out/queries.worst.txt: of another attack, removed"), "{}", one.stderr);
+    assert!(!one.then().path("out/queries.worst.txt").exists());
+}
+
+#[test]
 fn what_is_refused() {
     assert_refused(
         "attack-refused",
         [
             ("no queries", attack(&["--method", "greedy"]).write("q.txt", "")),
+            ("one document", attack(&["--method", "greedy"]).write("c.txt", "x\n")),
+            (
+                "no document of the query's id",
+                attack(&["--method", "greedy"]).write("q.tsv", "x\ty\n").option("--queries", "q.tsv"),
+            ),
             ("no relevant document", attack(&["--method", "greedy", "--qrels", "r.txt"]).write("r.txt", "x 0 1 1\n")),
             ("no lexicon", attack(&["--method", "greedy", "--kind", "code-switch"])),
             (
@@ -192,4 +228,10 @@ fn what_is_refused() {
     );
     let usage = attack(&["--method", "greedy", "--radius", "0"]).status(2);
     assert!(usage.stderr.contains("expected a number above 0"), "{}", usage.stderr);
+    for (option, most) in [("--budget", 1_000), ("--candidates", 1_000_000), ("--steps", 10_000)] {
+        for wrong in ["0".to_owned(), (most + 1).to_string(), "x".to_owned()] {
+            let usage = attack(&["--method", "greedy"]).option(option, &wrong).status(2);
+            assert!(usage.stderr.contains(&format!("expected 1 to {most}")), "{}", usage.stderr);
+        }
+    }
 }

@@ -36,10 +36,15 @@ impl Lexicon {
         let name = path.display().to_string();
         let bytes = folder::map_unpacked(path)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        match Path::new(name.strip_suffix(".gz").unwrap_or(&name)).extension().and_then(|e| e.to_str()) {
+        let read = match Path::new(name.strip_suffix(".gz").unwrap_or(&name)).extension().and_then(|e| e.to_str()) {
             Some("tsv") => Self::tsv(&name, bytes),
             Some("csv") => Self::csv(&name, bytes),
-            _ => Err(FileFault::content(name, "not a .tsv or .csv, nor one of them with .gz").into()),
+            _ => Err(FileFault::content(&name, "not a .tsv or .csv, nor one of them with .gz").into()),
+        }?;
+        if read.is_empty() {
+            Err(FileFault::content(name, "no word with a translation in it").into())
+        } else {
+            Ok(read)
         }
     }
 
@@ -169,6 +174,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let refused = |name: &str, content: &str| read(name, content).unwrap_err();
+        assert_eq!(refused("a.tsv", "source\ttarget\n"), "a.tsv: no word with a translation in it");
         assert!(refused("a.tsv", "a\tb\nc\n").starts_with("a.tsv, line 2: not as many fields"));
         assert!(
             refused("a.csv", "source,target\na,\"b\nc\"\n").starts_with("a.csv, line 2: a translation with an end")

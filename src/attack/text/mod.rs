@@ -115,7 +115,7 @@ impl<'o> Perturber<'o> {
         let mut all = Made::default();
         for step in &self.steps {
             let (made, new) = step.edit(id, &now, &self.options);
-            all = Made { asked: all.asked + made.asked, edits: all.edits + made.edits };
+            all = Made { asked: all.asked.saturating_add(made.asked), edits: all.edits + made.edits };
             if let Some(new) = new {
                 now = Cow::Owned(new);
             }

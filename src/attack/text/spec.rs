@@ -7,6 +7,9 @@ use super::Kind;
 use crate::Error;
 use crate::attack::fault::AttackFault;
 
+/// Edits at most: beyond any text, and few enough for those of many texts to be counted.
+const MOST: usize = 1_000_000;
+
 /// How many edits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
@@ -46,9 +49,9 @@ impl Amount {
     /// A number of edits.
     ///
     /// # Errors
-    /// What is no whole number from 1.
+    /// What is no whole number from 1 to 1,000,000.
     pub fn edits(text: &str) -> Result<Self, Error> {
-        match text.parse().ok().filter(|edits| *edits > 0) {
+        match text.parse().ok().filter(|edits| (1..=MOST).contains(edits)) {
             Some(edits) => Ok(Self::Edits(edits)),
             None => Err(AttackFault::Edits(text.to_owned()).into()),
         }

@@ -5,7 +5,7 @@ mod results;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use journal::Journal;
 use ndarray::Array2;
@@ -51,11 +51,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "METHOD", value_delimiter = ',', required = true)]
     method: Vec<Name>,
     /// How many edits or tokens at most.
-    #[arg(long, value_name = "N", default_value = "3")]
-    budget: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "3", value_parser = up_to::<1_000>)]
+    budget: usize,
     /// How many candidates are looked at for each query at each step.
-    #[arg(long, value_name = "N", default_value = "32")]
-    candidates: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "32", value_parser = up_to::<1_000_000>)]
+    candidates: usize,
     /// The perturbation whose edits are made; `snellen perturb --list` has them.
     #[arg(long, value_name = "KIND", default_value = "typo")]
     kind: Kind,
@@ -74,8 +74,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = positive)]
     radius: f64,
     /// Of pgd and freelb: how many steps.
-    #[arg(long, value_name = "N", default_value = "5")]
-    steps: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "5", value_parser = up_to::<10_000>)]
+    steps: usize,
     /// Of pgd: which shifts are as large as can be: l2 (of every token) or linf (every number).
     #[arg(long, value_name = "NORM", default_value = "l2")]
     norm: PgdNorm,
@@ -85,7 +85,7 @@ pub(crate) struct Args {
     objective: Aim,
     /// Attack only the first N queries.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
     #[command(flatten)]
     prefixes: Prefixes,
     #[command(flatten)]
@@ -130,6 +130,11 @@ fn positive(text: &str) -> Result<f64, String> {
     radius.ok_or_else(|| "expected a number above 0 and up to 1000".to_owned())
 }
 
+fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected 1 to {MOST}"))
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let names: BTreeSet<Name> = args.method.iter().copied().collect();
     check(args, &names)?;
@@ -140,10 +145,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let (texts, corpus) = read(args, &source)?;
     let (queries, unfit) = queries(args, &texts, &corpus)?;
     if queries.is_empty() {
-        return Err(Failure::Usage(format!(
-            "{}: no query has a relevant document and another",
-            args.queries.display()
-        )));
+        return Err(Failure::Usage(no_query(args, &texts, &corpus)));
     }
     if unfit > 0 {
         context.note(&format!(
@@ -266,10 +268,23 @@ fn queries(args: &Args, texts: &[Text], corpus: &[Text]) -> Result<(Vec<Query>, 
         rows.into_iter().collect()
     };
     let query = |text: &Text| Query { id: text.id.clone(), text: text.text.clone(), relevant: relevant(&text.id) };
-    let all: Vec<Query> = texts.iter().take(args.limit.unwrap_or(usize::MAX)).map(query).collect();
+    let all: Vec<Query> = texts.iter().take(args.limit.map_or(usize::MAX, NonZeroUsize::get)).map(query).collect();
     let fit: Vec<Query> = all.iter().filter(|query| query.suits(corpus.len())).cloned().collect();
     let unfit = all.len() - fit.len();
     Ok((fit, unfit))
+}
+
+/// Why no query can be attacked.
+fn no_query(args: &Args, texts: &[Text], corpus: &[Text]) -> String {
+    let file = |file: &Path, what: &str| format!("{}: {what}", file.display());
+    match (&args.qrels, texts.len(), corpus.len()) {
+        (_, 0, _) => file(&args.queries, "no query in it"),
+        (_, _, 0 | 1) => file(&args.corpus, "fewer than two documents in it: none can be mistaken for another"),
+        (Some(qrels), ..) => {
+            file(qrels, "for none of the queries a document of the corpus that is relevant, and one that is not")
+        }
+        (None, ..) => file(&args.corpus, "no document has the id of a query: give --qrels FILE"),
+    }
 }
 
 /// SHA-256 over texts.
@@ -299,20 +314,20 @@ impl Args {
         flips: Option<&'a Flips>,
         options: &Options<'a>,
     ) -> Attack<'a> {
-        let most = self.candidates.get();
+        let most = self.candidates;
         let search = |method| {
             Attack::Text(Search {
                 victim,
                 method,
                 kind: self.kind,
                 options: options.clone(),
-                budget: self.budget.get(),
+                budget: self.budget,
                 until: self.until.get(),
                 seed: self.seed,
             })
         };
         let norm = if self.norm == PgdNorm::L2 { Norm::Token } else { Norm::Number };
-        let pgd = Ball::pgd(norm, self.radius, self.steps.get());
+        let pgd = Ball::pgd(norm, self.radius, self.steps);
         let flips = || flips.expect("made where it is asked for");
         match name {
             Name::Random => search(Method::Random),
@@ -322,7 +337,7 @@ impl Args {
             Name::Fgsm => Attack::Embedding(Ball::fgsm(self.radius), None),
             Name::Pgd => Attack::Embedding(pgd, None),
             Name::PgdTokens => Attack::Embedding(pgd, Some(flips())),
-            Name::Freelb => Attack::Embedding(Ball::free_lb(self.radius, self.steps.get(), self.seed), None),
+            Name::Freelb => Attack::Embedding(Ball::free_lb(self.radius, self.steps, self.seed), None),
         }
     }
 }
@@ -350,6 +365,9 @@ impl Name {
             Self::Freelb => "freelb",
         }
     }
+
+    const ALL: [Self; 8] =
+        [Self::Random, Self::Worst, Self::Greedy, Self::Hotflip, Self::Fgsm, Self::Pgd, Self::PgdTokens, Self::Freelb];
 
     /// Whether it exchanges tokens.
     fn reads_vocabulary(self) -> bool {

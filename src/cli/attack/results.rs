@@ -1,6 +1,6 @@
 //! What comes of attacks: a table, adversarial queries, every state, curves.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -61,6 +61,7 @@ pub(super) fn finish(
     found: &[Found],
 ) -> Result<(), Failure> {
     let folder = &args.output;
+    forget(args, context, found)?;
     let mut methods = Vec::new();
     let (mut table, mut curves, mut states, mut series) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut whole = Digest::new();
@@ -82,8 +83,15 @@ pub(super) fn finish(
             let file = folder.join(adversarial(name.file(), &args.queries));
             write(&file, &written(source, queries, outcomes)?)?;
         }
+        let unmoved = unmoved(args.until.get(), outcomes);
+        if unmoved > 0 {
+            context.note(&format!(
+                "{}: {unmoved} queries that were held are as they were: nothing that was tried hurt them",
+                name.file()
+            ));
+        }
         methods.push(json!({
-            "method": name.file(), "how": how, "digest": digest, "queries": queries.len(),
+            "method": name.file(), "how": how, "digest": digest, "queries": queries.len(), "unmoved": unmoved,
             "candidates": outcomes.iter().map(|outcome| outcome.tried).sum::<usize>(),
             "p_against_random": against.map(|(p, _)| p), "held_less_than_random": against.map(|(_, less)| less),
             "curve": points.iter().map(Point::json).collect::<Vec<_>>(),
@@ -106,6 +114,27 @@ pub(super) fn finish(
     writeln!(out, "{} queries, {}", queries.len(), whole.hex())?;
     context.note(&format!("{}: adversarial queries, states.csv, curve.csv, curve.svg, summary.json", folder.display()));
     Ok(())
+}
+
+/// Removes adversarial queries that another attack left here: what is beside this one's results is to be of it.
+fn forget(args: &Args, context: &Context, found: &[Found]) -> Result<(), Failure> {
+    for name in Name::ALL.into_iter().filter(|name| name.writes() && found.iter().all(|(of, ..)| of != name)) {
+        let file = args.output.join(adversarial(name.file(), &args.queries));
+        match std::fs::remove_file(&file) {
+            Ok(()) => context.note(&format!("{}: of another attack, removed", file.display())),
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(Failure::Usage(format!("{}: {e}", file.display()))),
+        }
+    }
+    Ok(())
+}
+
+/// How many queries were held and stay as they were: nothing that was tried hurt them.
+fn unmoved(until: usize, outcomes: &[Outcome]) -> usize {
+    outcomes
+        .iter()
+        .filter(|outcome| outcome.states[0].standing.rank <= until && outcome.last() == &outcome.states[0])
+        .count()
 }
 
 /// A method's curve for people; beside its end whether it holds fewer queries than random edits do.
