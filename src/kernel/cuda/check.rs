@@ -1,0 +1,86 @@
+//! The contract's self-test on a device: before its first result is believed.
+
+use super::grids::Grids;
+use super::product::{Epilogue, Unit, product_by};
+use super::rows::{Function, function, layer_norm, normalize, softmax};
+use super::{Buffer, Device, Error, Faults};
+use crate::kernel::product::Activation;
+use crate::kernel::{math, reference};
+
+/// Rows and columns of the product, which fill no tile; terms of several steps, the last not whole.
+const SHAPE: (usize, usize, usize) = (21, 77, 67);
+
+/// Whether products, with all units that the device has, row operations and functions have the reference's bits on awkward shapes.
+///
+/// # Errors
+/// As the device says.
+pub fn keeps_contract(device: &Device) -> Result<bool, Error> {
+    Ok(products_agree(device)? && rows_agree(device)? && functions_agree(device)?)
+}
+
+/// Numbers of different sizes and signs.
+fn numbers(len: usize, step: usize) -> Vec<f32> {
+    (0..len).map(|i| (((i * step + 13) % 2003) as f32 / 97.0 - 10.0) * if i % 7 == 0 { 1e-6 } else { 1.0 }).collect()
+}
+
+fn same(ours: &Buffer<f32>, expected: &[f32]) -> Result<bool, Error> {
+    Ok(ours.download()?.iter().zip(expected).all(|(x, y)| x.to_bits() == y.to_bits()))
+}
+
+fn products_agree(device: &Device) -> Result<bool, Error> {
+    let (m, k, n) = SHAPE;
+    let (a, b, bias) = (numbers(m * k, 7919), numbers(n * k, 104_729), numbers(n, 31));
+    let Ok(mut expected) = reference::product(&a, &b, k) else { return Ok(false) };
+    for (i, x) in expected.iter_mut().enumerate() {
+        *x = reference::gelu(*x + bias[i % n]) + a[i % a.len()];
+    }
+    let faults = Faults::new(device, 1)?;
+    let residual: Vec<f32> = (0..m * n).map(|i| a[i % a.len()]).collect();
+    let [rows, columns] = [(&a, m), (&b, n)].map(|(x, rows)| Grids::of(&device.upload(x)?, rows, k, faults.stage(0)));
+    let (rows, columns) = (rows?, columns?);
+    let (bias, residual) = (device.upload(&bias)?, device.upload(&residual)?);
+    let epilogue = Epilogue { bias: Some(&bias), activation: Some(Activation::Gelu), residual: Some(&residual) };
+    let mut out = device.allocate(m * n)?;
+    for unit in Unit::ALL.into_iter().filter(|unit| unit.present(device.capability())) {
+        product_by(unit, &rows, &columns, &epilogue, &mut out)?;
+        if !same(&out, &expected)? {
+            return Ok(false);
+        }
+    }
+    Ok(faults.first()?.is_none())
+}
+
+fn rows_agree(device: &Device) -> Result<bool, Error> {
+    let n = SHAPE.1;
+    let (x, weight, bias) = (numbers(n, 7919), numbers(n, 31), numbers(n, 17));
+    let mut expected = [x.clone(), x.clone(), x.clone()];
+    reference::layer_norm(&mut expected[0], &weight, &bias, 1e-12);
+    reference::softmax(&mut expected[1]);
+    reference::normalize(&mut expected[2]);
+    let (given, weight, bias) = (device.upload(&x)?, device.upload(&weight)?, device.upload(&bias)?);
+    let mut out = [device.allocate(n)?, device.upload(&x)?, device.upload(&x)?];
+    layer_norm(&given, &weight, &bias, 1e-12, &mut out[0])?;
+    softmax(&mut out[1], n, 1.0)?;
+    normalize(&mut out[2], n)?;
+    out.iter().zip(&expected).try_fold(true, |all, (out, expected)| Ok(same(out, expected)? && all))
+}
+
+fn functions_agree(device: &Device) -> Result<bool, Error> {
+    let x = numbers(999, 104_729);
+    let given = device.upload(&x)?;
+    let mut out = device.allocate(x.len())?;
+    type Pair = (Function, fn(f32) -> f32);
+    let pairs: [Pair; 4] = [
+        (Function::Exp, math::exp),
+        (Function::Tanh, math::tanh),
+        (Function::Erf, math::erf),
+        (Function::Log, math::log),
+    ];
+    for (kind, ours) in pairs {
+        function(kind, &given, &mut out)?;
+        if !same(&out, &x.iter().map(|x| ours(*x)).collect::<Vec<f32>>())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,61 @@
+//! The best of many scores, and late interaction.
+
+use super::call::{Call, MAX_SHARED};
+use super::grids::Grids;
+use super::rows::rows_of;
+use super::texts::Texts;
+use super::{Buffer, Error};
+
+/// As many are selected at once at most.
+pub const MAX_BEST: usize = 4096;
+
+/// Threads of a block: a row of scores, a pair of texts.
+const SELECT_THREADS: u32 = 256;
+const PAIR_THREADS: u32 = 128;
+
+/// The `k` best of each row of `scores` [rows, n], which have no NaN: the score descending, then the place ascending. Places and scores are
+/// [rows, k] each.
+///
+/// # Errors
+/// As the device says.
+///
+/// # Panics
+/// No rows of n numbers; a k of 0, above n or above [`MAX_BEST`]; an n beyond 31 bits.
+#[allow(unsafe_code)]
+pub fn best(scores: &Buffer<f32>, n: usize, k: usize) -> Result<(Buffer<i32>, Buffer<f32>), Error> {
+    let rows = rows_of(scores, n);
+    assert!((1..=n.min(MAX_BEST)).contains(&k) && i32::try_from(n).is_ok(), "1 to {MAX_BEST} of those there are");
+    let device = scores.device();
+    let (places, values) = (device.allocate(rows * k)?, device.allocate(rows * k)?);
+    let size = k.next_power_of_two();
+    let call = Call::new(device, "select_best").buffer(scores).long(n).int(k).int(size).buffer(&places).buffer(&values);
+    // SAFETY: shapes were looked at above; keys have eight bytes.
+    unsafe { call.launch([rows, 1, 1], SELECT_THREADS, 8 * size)? };
+    Ok((places, values))
+}
+
+/// [`crate::kernel::reference::max_sim`] of each query with each passage, [queries, passages]: their tokens are gridded, a row a token, and
+/// belong to texts as said.
+///
+/// # Errors
+/// As the device says; [`Error::TooLarge`] where a query has more than about 11,700 tokens.
+///
+/// # Panics
+/// Shapes that do not fit.
+#[allow(unsafe_code)]
+pub fn max_sim(queries: &Grids, query_texts: &Texts, passages: &Grids, texts: &Texts) -> Result<Buffer<f32>, Error> {
+    assert_eq!((queries.rows, passages.rows), (query_texts.tokens, texts.tokens), "a row for each token");
+    assert_eq!(queries.k, passages.k, "tokens of one width");
+    let device = texts.starts.device();
+    let out = device.allocate(query_texts.count * texts.count)?;
+    let call = Call::new(device, "max_sim").buffer(&queries.digits).buffer(&queries.exponents);
+    let call = call.long(queries.rows).buffer(&query_texts.starts).buffer(&passages.digits).buffer(&passages.exponents);
+    let call = call.long(passages.rows).buffer(&texts.starts).int(queries.stride).buffer(&out);
+    let shared = 4 * query_texts.longest;
+    if shared > MAX_SHARED {
+        return Err(Error::TooLarge(format!("late interaction of {} query tokens", query_texts.longest)));
+    }
+    // SAFETY: shapes were compared above.
+    unsafe { call.launch([texts.count, query_texts.count, 1], PAIR_THREADS, shared)? };
+    Ok(out)
+}
