@@ -34,7 +34,10 @@ fn every_way_is_tried_once_or_named_and_all_progress_is_heard() {
     let ways = Ways { threads: vec![1, 3], batches: vec![2, 64], ..Ways::default() };
     let heard = Heard::default();
     assert!(Isa::Portable.force());
-    let outcome = Experiment { model: &model, texts: &texts, ways: &ways, progress: &heard }.run().unwrap();
+    let outcome =
+        Experiment { model: &model, texts: &texts, ways: &ways, cards: Err("no card here"), progress: &heard }
+            .run()
+            .unwrap();
     assert_eq!(Isa::active(), Isa::Portable, "what was active is active again");
 
     assert_eq!(outcome.cells.len(), Unit::all().len() * 2 * 2 * 2);

@@ -4,7 +4,7 @@ use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict,
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::{Found, Lookup, Shelf};
-use crate::encoder::{Batching, Cache, How, Model, Recipe};
+use crate::encoder::{Batching, Cache, Devices, How, Model, Recipe};
 use crate::kernel::ARITH;
 use crate::task::Key;
 use crate::task::tatoeba::{Pair, Scored, Setup};
@@ -23,6 +23,8 @@ pub struct Checker<'a> {
     pub shelf: &'a Shelf,
     /// Embeddings that were computed before.
     pub cache: &'a Cache,
+    /// Where embeddings are computed.
+    pub devices: &'a Devices,
     /// Which sentences are computed together, which cannot change a bit.
     pub batching: Batching,
     /// Hears how it gets on.
@@ -52,7 +54,7 @@ impl Checker<'_> {
     }
 
     fn compute(&self, claim: &ClaimFile, numbers: &Numbers, data: &Found, model: &Found) -> Result<Vec<Cell>> {
-        let model = Model::open(model.name.clone(), model.folder.clone())?;
+        let model = Model::open(model.name.clone(), model.folder.clone())?.on(self.devices);
         let setup = setup(numbers, &model);
         let languages = languages(numbers);
         let pairs = languages

@@ -31,6 +31,10 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
     }
     let _ = chosen.force();
     writeln!(out, "peak of one core {}", peak_words(peaks(chosen)))?;
+    match context.cards() {
+        Ok(cards) => writeln!(out, "cuda             {cards}: the contract's self-test passes")?,
+        Err(why) => writeln!(out, "cuda             {why}")?,
+    }
     let store = context.store()?;
     for manifest in store.catalogue().iter() {
         let status = store.status(&manifest.name, false)?;

@@ -16,7 +16,7 @@ const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
 /// Compute the same texts in every way that must not matter: one table of digests.
 ///
 /// The ways are batches of 1, 2, 7 and 64 texts, sorted by length or shuffled, on 1, 2, 3 and 8 threads, with every instruction set, on every
-/// device. A digest covers token ids, every token's state, embeddings, and the texts' ranking against each other. --isa and --threads
+/// device (`--device cpu,cuda`, the default: both). A digest covers token ids, every token's state, embeddings, and the texts' ranking against each other. --isa and --threads
 /// leave only theirs of the ways.
 ///
 /// Exit status: 0 all cells that could be run have one digest (the others are named); 1 they have not; 2 it could not be told.
@@ -61,9 +61,11 @@ pub(crate) fn run(args: &Args, common: &Common, context: &Context) -> Result<End
         if args.model.is_empty() { DEFAULT.to_vec() } else { args.model.iter().map(String::as_str).collect() };
     let models = names.into_iter().map(|name| shelf.find(name)).collect::<Result<Vec<_>, _>>()?;
     let bars = progress::Bars::new(context);
+    let cards = context.cards();
+    let cards = cards.as_ref().map_err(String::as_str);
     let outcomes = models
         .iter()
-        .map(|model| Experiment { model, texts: &texts, ways: &ways, progress: &bars }.run())
+        .map(|model| Experiment { model, texts: &texts, ways: &ways, cards, progress: &bars }.run())
         .collect::<Result<Vec<Invariance>, _>>()?;
     bars.finish();
     match write(args.format, &outcomes) {
@@ -96,6 +98,8 @@ fn ways(args: &Args, common: &Common) -> Ways {
     if let Some(isa) = common.isa {
         ways.units.retain(|unit| matches!(unit, Unit::Cuda) || *unit == Unit::Cpu(isa));
     }
+    ways.units
+        .retain(|unit| if *unit == Unit::Cuda { common.device.may_be_cards() } else { common.device.may_be_cpu() });
     if let Some(threads) = common.threads {
         ways.threads = vec![threads.into()];
     }

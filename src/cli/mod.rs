@@ -7,6 +7,7 @@ mod align;
 mod attack;
 mod compare;
 mod data;
+mod device;
 mod doctor;
 mod encode;
 mod encoding;
@@ -62,6 +63,9 @@ struct Common {
     /// Which instruction set computes: auto (the best that there is), portable, neon, avx2, avx512 or amx. Results do not depend on it.
     #[arg(long, global = true, value_name = "ISA", value_parser = isa)]
     isa: Option<Isa>,
+    /// Where models compute: auto (a card if there is one), cpu, cuda, or cuda:N,N for cards of choice. Results do not depend on it.
+    #[arg(long, global = true, value_name = "DEVICE", default_value = "auto", hide_default_value = true)]
+    device: device::Choice,
     /// No progress and no notes on standard error; errors are still printed.
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -123,6 +127,7 @@ struct Context {
     cache: PathBuf,
     manifests: Option<PathBuf>,
     quiet: bool,
+    device: device::Chosen,
 }
 
 impl Context {
@@ -131,7 +136,8 @@ impl Context {
             Some(path) => path.clone(),
             None => default_cache()?,
         };
-        Ok(Self { cache, manifests: common.manifests.clone(), quiet: common.quiet })
+        let device = device::Chosen::new(common.device.clone());
+        Ok(Self { cache, manifests: common.manifests.clone(), quiet: common.quiet, device })
     }
 
     /// What is fetched.
@@ -151,7 +157,7 @@ impl Context {
     /// The model that a name or folder leads to.
     fn model(&self, name: &str) -> Result<Model, Failure> {
         let found = self.shelf()?.find(name)?;
-        Ok(Model::open(found.name, found.folder)?)
+        Ok(Model::open(found.name, found.folder)?.on(&self.devices()?))
     }
 
     /// Embeddings that were computed before.

@@ -71,6 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let checker = Checker {
         shelf: &shelf,
         cache: &context.embeddings(no_cache),
+        devices: &context.devices()?,
         batching: Batching { tokens: args.batch_tokens, order: args.batch_order, ..Batching::default() },
         progress: &bars,
     };

@@ -17,6 +17,17 @@ pub(crate) enum EncoderFault {
     NotFinite { model: String, stage: String, text: usize },
     #[error("{model}: no hidden layer {layer}: the model has layers 0 (embeddings) to {layers}")]
     Layer { model: String, layer: usize, layers: usize },
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Card(crate::kernel::cuda::Error),
+    #[cfg(feature = "cuda")]
+    #[error(
+        "{device} FAILS THE CONTRACT'S SELF-TEST: do not trust its results, use --device cpu, and please report it"
+    )]
+    Untrusted { device: String },
+    #[cfg(not(feature = "cuda"))]
+    #[error("this program was built without the feature cuda: it computes on processors only")]
+    NoCards,
 }
 
 impl crate::error::Fault for EncoderFault {}

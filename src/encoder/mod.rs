@@ -6,7 +6,13 @@
 mod batching;
 mod bert;
 mod cache;
+#[cfg(feature = "cuda")]
+mod cards;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_cards.rs"]
+mod cards;
 mod config;
+mod devices;
 mod fault;
 mod gradient;
 mod late;
@@ -24,6 +30,7 @@ pub use batching::{Batching, Order};
 pub use bert::WeightGradients;
 pub use cache::Cache;
 pub use config::{Architecture, Config};
+pub use devices::Devices;
 pub use gradient::Gradients;
 pub use late::{LateHead, Side, TokenEmbeddings};
 pub use model::{How, Model, Recipe};

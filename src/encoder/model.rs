@@ -6,6 +6,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::bert::{Bert, Stopped, Text};
+use super::cards::Cards;
 use super::pieces::Tokenizer;
 use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, late, tokens, weights};
 use crate::Result;
@@ -90,6 +91,8 @@ pub struct Model {
     digest: String,
     tokenizer: OnceLock<Tokenizer>,
     bert: OnceLock<Bert>,
+    /// Where states and embeddings are computed, if not on processors.
+    pub(super) cards: Option<Cards>,
 }
 
 impl Model {
@@ -100,7 +103,8 @@ impl Model {
     pub fn open(name: impl Into<String>, folder: Folder) -> Result<Self> {
         let config = Config::read(&folder)?;
         let digest = digest(&folder)?;
-        Ok(Self { name: name.into(), folder, config, digest, tokenizer: OnceLock::new(), bert: OnceLock::new() })
+        let (tokenizer, bert) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { name: name.into(), folder, config, digest, tokenizer, bert, cards: None })
     }
 
     /// The name that it was opened under.
@@ -187,7 +191,10 @@ impl Model {
         let recipe = how.recipe;
         self.check_pooling(recipe)?;
         let width = self.config.hidden;
-        let pooled = self.each_text(tokens, how, |text, states| (text, recipe.embedding(states, width)))?;
+        let pooled = match &self.cards {
+            Some(cards) => cards.embed(self, tokens, how),
+            None => self.each_text(tokens, how, |text, states| (text, recipe.embedding(states, width))),
+        }?;
         let mut out = vec![0.0; tokens.texts() * width];
         pooled.into_iter().for_each(|(text, row)| out[text * width..][..width].copy_from_slice(&row));
         if let Some(i) = out.iter().position(|x| !x.is_finite()) {
@@ -210,14 +217,16 @@ impl Model {
         Ok(Array2::from_shape_vec((tokens.ids.len(), width), out).expect("a row a token"))
     }
 
-    /// Runs the batches in parallel and gives `finish` each text with its states (tokens × hidden); what that returns comes in the order of the
-    /// batches.
+    /// Runs the batches in parallel and gives `finish` each text with its states (tokens × hidden); what that returns comes in no order.
     fn each_text<T: Send>(
         &self,
         tokens: &Tokens,
         how: &How<'_>,
         finish: impl Fn(usize, &[f32]) -> T + Sync,
     ) -> Result<Vec<T>> {
+        if let Some(cards) = &self.cards {
+            return cards.each_text(self, tokens, how, finish);
+        }
         let batches = self.each_batch(tokens, how, |bert, texts, given, team| {
             let take = |mut rest: &[f32]| {
                 let each = texts.iter().zip(given).map(|(text, given)| {
@@ -239,9 +248,7 @@ impl Model {
         how: &How<'_>,
         pass: impl Fn(&Bert, &[usize], &[Text<'_>], &Team<'_>) -> Result<T, Stopped> + Sync,
     ) -> Result<Vec<T>> {
-        let bert = self.ready(how.recipe.layer)?;
-        tokens.check(&self.config).map_err(|refused| self.refused(refused, how.first))?;
-        bert.check_words(&tokens.ids)?;
+        let bert = self.fit(tokens, how)?;
         let batches = how.batching.batches(tokens);
         // Where there are too few batches for the threads, several share one.
         let threads = rayon::current_num_threads().div_ceil(batches.len().max(1));
@@ -275,7 +282,15 @@ impl Model {
         Ok(())
     }
 
-    fn not_finite(&self, stage: String, text: usize) -> EncoderFault {
+    /// The weights, loaded, once it is known that the tokens can be used.
+    pub(super) fn fit(&self, tokens: &Tokens, how: &How<'_>) -> Result<&Bert> {
+        let bert = self.ready(how.recipe.layer)?;
+        tokens.check(&self.config).map_err(|refused| self.refused(refused, how.first))?;
+        bert.check_words(&tokens.ids)?;
+        Ok(bert)
+    }
+
+    pub(super) fn not_finite(&self, stage: String, text: usize) -> EncoderFault {
         EncoderFault::NotFinite { model: self.name.clone(), stage, text }
     }
 

@@ -53,9 +53,19 @@ fn any_company() {
     assert_eq!(both[..64], embed("Mbwa analala."));
 }
 
-/// The table of the portable loops on two threads, first texts only.
+/// The table of the portable loops on two threads, first texts only, and of a card that no machine has.
 fn table(args: &[&str]) -> Test {
-    Test::new().args(["invariance", "--isa", "portable", "--threads", "2", "--limit", "3"]).args(args.iter().copied())
+    let common = ["invariance", "--isa", "portable", "--threads", "2", "--limit", "3", "--device", "cpu,cuda:4095"];
+    Test::new().args(common).args(args.iter().copied())
+}
+
+/// `text` without the reason why there is no card: that depends on the machine.
+fn cardless(text: &str) -> String {
+    let cut = |line: &str| match line.split_once("no NVIDIA ") {
+        Some((before, after)) => format!("{before}[no card]{}", if after.ends_with('"') { "\"" } else { "" }),
+        None => line.to_owned(),
+    };
+    text.lines().map(cut).fold(String::new(), |all, line| all + &line + "\n")
 }
 
 /// `text` with a T for everything that is a number with a point: times are all that may differ.
@@ -73,8 +83,28 @@ fn timeless(text: &str) -> String {
 fn digests_in_every_format() {
     for format in ["table", "json", "csv", "markdown"] {
         let out = table(&["--batch", "64,2,2", "--format", format]).stderr("").status(0);
-        assert_text!(format!("invariance-{format}"), timeless(&out.stdout));
+        assert_text!(format!("invariance-{format}"), cardless(&timeless(&out.stdout)));
     }
+}
+
+/// Whether the driver and a card are here, `doctor` says.
+#[test]
+fn a_card_gives_the_same_bits_or_it_is_said_what_is_missing() {
+    let doctor = Test::new().args(["doctor"]).status(0).stdout;
+    let line = doctor.lines().find_map(|line| line.strip_prefix("cuda ")).unwrap().trim().to_owned();
+    let table = Test::new().args(["invariance", "--threads", "1", "--batch", "2", "--limit", "2"]);
+    let table = table.args(["--device", "cuda"]).status(0).stdout;
+    if line.ends_with("self-test passes") {
+        assert_same(&[&["--device", "cpu"], &["--device", "cuda"]]);
+        assert!(table.contains("2 of 2 cells run, one digest"), "{table}");
+        return;
+    }
+    assert!(line.contains("NVIDIA"), "{line}");
+    assert!(table.contains(&format!("2 cells not run, cuda: {line}\n")), "{table}");
+    assert_same(&[&["--device", "cpu"], &["--device", "auto"], &["--device", "cpu,cuda"]]);
+    let refused = Test::encode("student").args(["--device", "cuda"]).status(2);
+    assert_eq!(refused.stderr, format!("snellen: --device: {line}\n"));
+    assert!(!refused.then().path(OUT).exists());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Batching, How, Model, Order};
+use crate::encoder::{Batching, Devices, How, Model, Order};
 use crate::kernel::isa::Isa;
 use crate::retrieval;
 
@@ -63,6 +63,8 @@ pub struct Experiment<'a> {
     pub texts: &'a [String],
     /// The ways.
     pub ways: &'a Ways,
+    /// The cards, or why there are none.
+    pub cards: Result<&'a Devices, &'a str>,
     /// Hears how it gets on: every text counts twice a way, once for its tokens' states and once for its embedding.
     pub progress: &'a dyn Progress,
 }
@@ -101,12 +103,12 @@ impl Unit {
         }
     }
 
-    /// Makes the process compute with it, or says why it cannot.
-    fn switch_on(self) -> Result<(), &'static str> {
+    /// Makes the process compute with it, and says on which devices, or why it cannot.
+    fn switch_on(self, cards: Result<&Devices, &str>) -> Result<Devices, String> {
         match self {
-            Self::Cpu(isa) if isa.force() => Ok(()),
-            Self::Cpu(isa) => Err(isa.absence().unwrap_or("it cannot be had")),
-            Self::Cuda => Err("this program computes on processors only"),
+            Self::Cpu(isa) if isa.force() => Ok(Devices::processors()),
+            Self::Cpu(isa) => Err(isa.absence().unwrap_or("it cannot be had").to_owned()),
+            Self::Cuda => cards.cloned().map_err(str::to_owned),
         }
     }
 }
@@ -151,7 +153,7 @@ impl Experiment<'_> {
         let _restored = Restored(Isa::active());
         let model = self.open()?;
         let (name, digest) = (model.name().to_owned(), model.digest().to_owned());
-        let here = self.ways.units.iter().filter(|unit| unit.switch_on().is_ok()).count();
+        let here = self.ways.units.iter().filter(|unit| unit.switch_on(self.cards).is_ok()).count();
         let ways = here * self.ways.on(Unit::Cuda).count();
         self.progress.begin(&name, 2 * ways * self.texts.len());
         let cells = self.ways.units.iter().map(|unit| self.on(*unit)).collect::<Result<Vec<_>>>()?.concat();
@@ -168,10 +170,13 @@ impl Experiment<'_> {
 
     /// Every way on one unit. The model is opened anew: its weights may be kept in a form that only this unit reads.
     fn on(&self, unit: Unit) -> Result<Vec<Cell>> {
-        if let Err(why) = unit.switch_on() {
-            return Ok(self.ways.on(unit).map(|way| Cell { way, came: Came::NotRun(why.to_owned()) }).collect());
-        }
-        let model = self.open()?;
+        let devices = match unit.switch_on(self.cards) {
+            Ok(devices) => devices,
+            Err(why) => {
+                return Ok(self.ways.on(unit).map(|way| Cell { way, came: Came::NotRun(why.clone()) }).collect());
+            }
+        };
+        let model = self.open()?.on(&devices);
         self.ways
             .on(unit)
             .map(|way| {

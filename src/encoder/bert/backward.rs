@@ -235,10 +235,9 @@ impl Linear {
     /// W's columns.
     fn transposed(&self, weights: &Weights) -> &Columns {
         self.transposed.get_or_init(|| {
-            let (rows, columns) = self.shape;
-            let read = |name: &String| weights.read(&format!("{name}.weight"), &[rows, columns]);
-            let weight: Vec<f32> = self.names.iter().flat_map(|name| read(name).expect("read before")).collect();
-            let weight = ArrayView2::from_shape((self.names.len() * rows, columns), &weight).expect("read so");
+            let weight = self.read(weights);
+            let weight = ArrayView2::from_shape((self.names.len() * self.shape.0, self.shape.1), &weight);
+            let weight = weight.expect("read with this shape");
             Columns::of(weight.t(), self.weight.form()).expect("every value read is finite")
         })
     }

@@ -4,6 +4,8 @@
 //! Shapes: T tokens of all texts, H hidden, h heads of width H/h, L tokens of one text.
 
 mod backward;
+#[cfg(feature = "cuda")]
+mod card;
 mod forward;
 mod gradients;
 mod tape;
@@ -15,6 +17,8 @@ use std::sync::OnceLock;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+#[cfg(feature = "cuda")]
+pub(super) use card::{Card, Halt};
 pub use gradients::WeightGradients;
 pub(super) use tape::Tape;
 
@@ -166,6 +170,15 @@ impl Linear {
         let weight = ArrayView2::from_shape((names.len() * rows, columns), &weight).expect("read with this shape");
         let weight = Columns::of(weight, form).expect("every value read is finite");
         Ok(Self { names: names.to_vec(), shape: (rows, columns), weight, bias, transposed: OnceLock::new() })
+    }
+}
+
+impl Linear {
+    /// The weight once more, [layers · rows, columns]: it is kept packed only.
+    fn read(&self, weights: &Weights) -> Vec<f32> {
+        let (rows, columns) = self.shape;
+        let read = |name: &String| weights.read(&format!("{name}.weight"), &[rows, columns]).expect("read before");
+        self.names.iter().flat_map(read).collect()
     }
 }
 
