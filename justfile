@@ -90,3 +90,7 @@ table-attack-afriqa model="multilingual-e5-small-q4" languages="bem hau swa yor 
       cargo run --release --quiet -- attack --model {{model}} --queries $data/queries.$language.tsv --corpus $data/corpus.en.tsv --qrels $data/qrels.$language.txt \
         --language $language --query-prefix "query: " --corpus-prefix "passage: " --method random,worst,greedy,hotflip --limit 200 --output target/attack/afriqa/$language
     done
+
+# On a machine with an NVIDIA card: bits against the processors, NVIDIA's sanitizer, speeds beside PyTorch. PYTHON=... names a Python with torch for CUDA.
+gpu-check card="0":
+    benches/gpu-check {{card}}
