@@ -14,6 +14,9 @@ use crate::kernel::cuda::{Buffer, Device, Error};
 /// Tokens of a batch, if the memory has room for them: a card wants more at once than a core.
 const TOKENS: usize = 32_768;
 
+/// Texts of a batch at most: as many as a launch takes.
+const TEXTS: usize = 65_535;
+
 /// What of a card's free memory a batch may take.
 const SHARE: f64 = 0.5;
 
@@ -104,7 +107,8 @@ impl Cards {
             let (free, _) = card.device().memory().map_err(EncoderFault::Card)?;
             most = most.min((free as f64 * SHARE) as usize / card.bytes_a_token());
         }
-        let mut open = Batching { tokens: most.max(1), ..how.batching }.batches(tokens);
+        let texts = how.batching.texts.min(TEXTS);
+        let mut open = Batching { tokens: most.max(1), texts, ..how.batching }.batches(tokens);
         open.reverse();
         let progress = Mutex::new(Progress { open, done: Vec::new(), faults: Vec::new() });
         std::thread::scope(|scope| {

@@ -28,8 +28,8 @@ impl Devices {
     /// What is missing: the feature `cuda`, the driver, a card; a card that does not keep the contract.
     #[cfg(feature = "cuda")]
     pub fn cards(ordinals: &[usize]) -> Result<Self> {
-        let card = |ordinal: &usize| Self::tested(Device::card(*ordinal).map_err(EncoderFault::Card)?);
-        Ok(Self { cards: ordinals.iter().map(card).collect::<Result<_>>()? })
+        let opened: Result<Vec<Device>, _> = ordinals.iter().map(|ordinal| Device::card(*ordinal)).collect();
+        Self::of(opened.map_err(EncoderFault::Card)?)
     }
 
     /// As above, of a program that has no cards.
@@ -41,30 +41,18 @@ impl Devices {
         Err(EncoderFault::NoCards.into())
     }
 
-    /// This device, whatever it is, once it has passed the contract's self-test.
+    /// These devices, whatever they are, once each has passed the contract's self-test.
     ///
     /// # Errors
-    /// It does not pass.
+    /// One does not pass.
     #[cfg(feature = "cuda")]
-    pub fn device(device: Device) -> Result<Self> {
-        Ok(Self { cards: vec![Self::tested(device)?] })
-    }
-
-    #[cfg(feature = "cuda")]
-    fn tested(device: Device) -> Result<Device> {
-        if keeps_contract(&device).map_err(EncoderFault::Card)? {
-            return Ok(device);
+    pub fn of(cards: Vec<Device>) -> Result<Self> {
+        for card in &cards {
+            if !keeps_contract(card).map_err(EncoderFault::Card)? {
+                return Err(EncoderFault::Untrusted { device: card.name().to_owned() }.into());
+            }
         }
-        Err(EncoderFault::Untrusted { device: device.name().to_owned() }.into())
-    }
-
-    /// Whether they are cards.
-    #[must_use]
-    pub fn are_cards(&self) -> bool {
-        #[cfg(feature = "cuda")]
-        return !self.cards.is_empty();
-        #[cfg(not(feature = "cuda"))]
-        false
+        Ok(Self { cards })
     }
 }
 

@@ -18,7 +18,7 @@ pub fn passes() -> bool {
 }
 
 /// Numbers of different sizes and signs.
-fn numbers(len: usize, step: usize) -> Vec<f32> {
+pub(super) fn numbers(len: usize, step: usize) -> Vec<f32> {
     (0..len).map(|i| (((i * step + 13) % 2003) as f32 / 97.0 - 10.0) * if i % 7 == 0 { 1e-6 } else { 1.0 }).collect()
 }
 

@@ -221,6 +221,12 @@ fn what_is_refused() {
                     .write("out/queries.greedy.txt", "x\n")
                     .option("--queries", "out/queries.greedy.txt"),
             ),
+            (
+                "an input that another method's output would be",
+                attack(&["--method", "greedy"])
+                    .write("out/queries.worst.txt", "x\n")
+                    .option("--queries", "out/queries.worst.txt"),
+            ),
             ("an output that is a file", attack(&["--method", "greedy"]).write("out", "")),
             ("not UTF-8", attack(&["--method", "greedy"]).write("q.txt", b"\xff\n")),
             ("no model", attack(&["--method", "greedy"]).option("--model", "none")),

@@ -15,12 +15,13 @@ const OPTIONS: [&str; 7] =
     ["-std=c++17", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fPIC", "-shared", "-fvisibility=hidden"];
 
 /// Builds a library of sources of the emulator.
-fn build(compiler: &str, architecture: u32, sources: &[&str], library: &Path) {
+fn build(compiler: &str, architecture: u32, more: &[&str], sources: &[&str], library: &Path) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernel/cuda/emulator");
     let done = Command::new(compiler)
         .args(OPTIONS)
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"])
         .arg(format!("-D__CUDA_ARCH__={architecture}"))
+        .args(more)
         .args(sources.iter().map(|source| folder.join(source)))
         .arg("-o")
         .arg(library)
@@ -58,7 +59,7 @@ fn libraries() -> &'static [PathBuf] {
         let Some(compiler) = compiler() else { return Vec::new() };
         let emulator = |architecture| {
             let library = place(&format!("emulator_{architecture}.so"));
-            build(compiler, architecture, &["machine.cpp", "fibers.cpp"], &library);
+            build(compiler, architecture, &[], &["machine.cpp", "fibers.cpp"], &library);
             library
         };
         ARCHITECTURES.map(emulator).into()
@@ -66,20 +67,32 @@ fn libraries() -> &'static [PathBuf] {
 }
 
 /// Folders with drivers of emulated cards, none where they cannot be built. The first driver has no functions.
-pub(crate) fn drivers() -> Vec<PathBuf> {
-    let Some(compiler) = compiler() else { return Vec::new() };
-    let driver = |name: &str, architecture, sources: &[&str]| {
-        let folder = place(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        build(compiler, architecture, sources, &folder.join("libcuda.so"));
-        folder
-    };
-    let mut folders = vec![driver("driver_none", 800, &["fibers.cpp"])];
-    let whole = |architecture| {
-        driver(&format!("driver_{architecture}"), architecture, &["driver.cpp", "machine.cpp", "fibers.cpp"])
-    };
-    folders.extend(ARCHITECTURES.map(whole));
-    folders
+pub(crate) fn drivers() -> &'static [PathBuf] {
+    static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let Some(compiler) = compiler() else { return Vec::new() };
+        let driver = |name: &str, architecture, sources: &[&str]| {
+            let folder = place(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            build(compiler, architecture, &[], sources, &folder.join("libcuda.so"));
+            folder
+        };
+        let mut folders = vec![driver("driver_none", 800, &["fibers.cpp"])];
+        let whole = |architecture| {
+            driver(&format!("driver_{architecture}"), architecture, &["driver.cpp", "machine.cpp", "fibers.cpp"])
+        };
+        folders.extend(ARCHITECTURES.map(whole));
+        folders
+    })
+}
+
+/// An emulator that fuses multiplications with additions, as a card must not; none where it cannot be built, or where checks run on a card.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn fused() -> Option<Device> {
+    let compiler = compiler().filter(|_| card().is_none() && is_x86_feature_detected!("fma"))?;
+    let library = place("emulator_fused.so");
+    build(compiler, 800, &["-mfma", "-ffp-contract=fast"], &["machine.cpp", "fibers.cpp"], &library);
+    Some(open(&library, Order::Ascending))
 }
 
 /// The number of the card on which checks are to run instead of the emulator, if there is one.

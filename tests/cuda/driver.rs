@@ -41,7 +41,7 @@ fn a_card_that_is_not_there_is_missing() {
     if card().is_some() {
         return;
     }
-    let [none, whole, _] = &drivers()[..] else { return };
+    let [none, whole, _] = drivers() else { return };
     for (driver, expected) in [(none, "has no cuInit"), (whole, "no NVIDIA card 1000: there are 1")] {
         let run = with(driver, "0", &["a_card_that_is_not_there_is_missing"]);
         let said = String::from_utf8_lossy(&run.stderr);

@@ -31,7 +31,8 @@ fn bits(values: &ndarray::Array2<f32>) -> Vec<u32> {
 #[test]
 fn states_and_embeddings_are_those_of_the_processors() {
     each_architecture(|device| {
-        let devices = Devices::device(device.clone()).unwrap();
+        // Two of them share the batches.
+        let devices = Devices::of(vec![device.clone(), device.clone()]).unwrap();
         for (name, pooling) in [("student", Pooling::Mean), ("teacher", Pooling::Cls), ("teacher", Pooling::Max)] {
             let here = Model::open(name, fixture(name)).unwrap();
             let there = Model::open(name, fixture(name)).unwrap().on(&devices);
@@ -53,6 +54,14 @@ fn states_and_embeddings_are_those_of_the_processors() {
     });
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_card_that_does_not_keep_the_contract_is_refused() {
+    let Some(device) = crate::devices::fused() else { return };
+    let refused = Devices::of(vec![device]).unwrap_err().to_string();
+    assert!(refused.starts_with("emulator FAILS THE CONTRACT'S SELF-TEST"), "{refused}");
+}
+
 #[test]
 fn batches_are_halved_where_memory_does_not_suffice() {
     // Other tests need the card's memory, too.
@@ -60,7 +69,7 @@ fn batches_are_halved_where_memory_does_not_suffice() {
         return;
     }
     each_architecture(|device| {
-        let devices = Devices::device(device.clone()).unwrap();
+        let devices = Devices::of(vec![device.clone()]).unwrap();
         let model = Model::open("student", fixture("student")).unwrap();
         // Sixteen short texts, then sixteen long ones.
         let text = |i: usize| if i < 16 { "ja".to_owned() } else { format!("{i} {}", "ndiyo ".repeat(40)) };
@@ -99,7 +108,7 @@ fn the_experiment_finds_one_digest_on_both() {
         fn advance(&self, _: usize) {}
     }
     each_architecture(|device| {
-        let devices = Devices::device(device.clone()).unwrap();
+        let devices = Devices::of(vec![device.clone()]).unwrap();
         let model = Found { name: "fixture-teacher".to_owned(), digest: String::new(), folder: fixture("teacher") };
         let ways = Ways { units: vec![Unit::Cpu(Isa::best()), Unit::Cuda], threads: vec![1], batches: vec![2, 64] };
         let texts = texts();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use journal::Journal;
 use ndarray::Array2;
 use snellen::attack::Flips;
@@ -137,7 +138,7 @@ fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let names: BTreeSet<Name> = args.method.iter().copied().collect();
-    check(args, &names)?;
+    check(args)?;
     // How many edits there are does not matter to what they need.
     let edit = Spec::of(args.kind, Amount::Edits(1));
     let means = args.means.read(std::slice::from_ref(&edit))?;
@@ -198,8 +199,9 @@ fn encoded(
 }
 
 /// Refuses, before the work, what cannot be had.
-fn check(args: &Args, names: &BTreeSet<Name>) -> Result<(), Failure> {
-    let files = results::files(names.iter().map(|name| name.file()), &args.queries);
+fn check(args: &Args) -> Result<(), Failure> {
+    // Of all methods: what another attack left is removed in the end.
+    let files = results::files(Name::value_variants().iter().map(|name| name.file()), &args.queries);
     let files_in = [&args.queries, &args.corpus].into_iter().chain(&args.qrels).map(PathBuf::as_path);
     let inputs = files_in.chain(args.means.lexicon());
     for input in inputs {
@@ -365,9 +367,6 @@ impl Name {
             Self::Freelb => "freelb",
         }
     }
-
-    const ALL: [Self; 8] =
-        [Self::Random, Self::Worst, Self::Greedy, Self::Hotflip, Self::Fgsm, Self::Pgd, Self::PgdTokens, Self::Freelb];
 
     /// Whether it exchanges tokens.
     fn reads_vocabulary(self) -> bool {

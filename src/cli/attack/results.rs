@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use serde_json::{Value, json};
 use snellen::attack::search::{Outcome, State};
 use snellen::attack::victim::Query;
@@ -118,7 +119,7 @@ pub(super) fn finish(
 
 /// Removes adversarial queries that another attack left here: what is beside this one's results is to be of it.
 fn forget(args: &Args, context: &Context, found: &[Found]) -> Result<(), Failure> {
-    for name in Name::ALL.into_iter().filter(|name| name.writes() && found.iter().all(|(of, ..)| of != name)) {
+    for name in Name::value_variants().iter().filter(|name| name.writes() && found.iter().all(|(of, ..)| of != *name)) {
         let file = args.output.join(adversarial(name.file(), &args.queries));
         match std::fs::remove_file(&file) {
             Ok(()) => context.note(&format!("{}: of another attack, removed", file.display())),

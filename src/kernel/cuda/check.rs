@@ -1,26 +1,24 @@
 //! The contract's self-test on a device: before its first result is believed.
 
+use super::attention::Attention;
 use super::grids::Grids;
 use super::product::{Epilogue, Unit, product_by};
 use super::rows::{Function, function, layer_norm, normalize, softmax};
+use super::texts::{Length, Texts};
 use super::{Buffer, Device, Error, Faults};
 use crate::kernel::product::Activation;
-use crate::kernel::{math, reference};
+use crate::kernel::reference;
+use crate::kernel::self_test::numbers;
 
 /// Rows and columns of the product, which fill no tile; terms of several steps, the last not whole.
 const SHAPE: (usize, usize, usize) = (21, 77, 67);
 
-/// Whether products, with all units that the device has, row operations and functions have the reference's bits on awkward shapes.
+/// Whether products, with all units that the device has, attention, row operations and functions have the reference's bits on awkward shapes.
 ///
 /// # Errors
 /// As the device says.
 pub fn keeps_contract(device: &Device) -> Result<bool, Error> {
-    Ok(products_agree(device)? && rows_agree(device)? && functions_agree(device)?)
-}
-
-/// Numbers of different sizes and signs.
-fn numbers(len: usize, step: usize) -> Vec<f32> {
-    (0..len).map(|i| (((i * step + 13) % 2003) as f32 / 97.0 - 10.0) * if i % 7 == 0 { 1e-6 } else { 1.0 }).collect()
+    Ok(products_agree(device)? && attention_agrees(device)? && rows_agree(device)? && functions_agree(device)?)
 }
 
 fn same(ours: &Buffer<f32>, expected: &[f32]) -> Result<bool, Error> {
@@ -50,6 +48,27 @@ fn products_agree(device: &Device) -> Result<bool, Error> {
     Ok(faults.first()?.is_none())
 }
 
+/// One head of one text, which attends to all but its last tokens.
+fn attention_agrees(device: &Device) -> Result<bool, Error> {
+    let (tokens, attended, width) = (37, 33, 24);
+    let [q, k, v] = [7919, 104_729, 31].map(|step| numbers(tokens * width, step));
+    let row = |t: usize| [&q, &k, &v].map(|part| &part[t * width..][..width]).concat();
+    let projected: Vec<f32> = (0..tokens).flat_map(row).collect();
+    let column = |c: usize| v.chunks_exact(width).take(attended).map(move |row| row[c]).collect::<Vec<f32>>();
+    let columns: Vec<f32> = (0..width).flat_map(column).collect();
+    let Ok(mut scores) = reference::product(&q, &k[..attended * width], width) else { return Ok(false) };
+    for row in scores.chunks_exact_mut(attended) {
+        row.iter_mut().for_each(|x| *x /= (width as f32).sqrt());
+        reference::softmax(row);
+    }
+    let Ok(expected) = reference::product(&scores, &columns, attended) else { return Ok(false) };
+    let faults = Faults::new(device, 1)?;
+    let texts = Texts::new(device, &[Length { tokens, attended }])?;
+    let mut context = device.allocate(tokens * width)?;
+    Attention::new(device)?.apply(&device.upload(&projected)?, &texts, 1, &mut context, faults.stage(0))?;
+    Ok(same(&context, &expected)? && faults.first()?.is_none())
+}
+
 fn rows_agree(device: &Device) -> Result<bool, Error> {
     let n = SHAPE.1;
     let (x, weight, bias) = (numbers(n, 7919), numbers(n, 31), numbers(n, 17));
@@ -69,16 +88,9 @@ fn functions_agree(device: &Device) -> Result<bool, Error> {
     let x = numbers(999, 104_729);
     let given = device.upload(&x)?;
     let mut out = device.allocate(x.len())?;
-    type Pair = (Function, fn(f32) -> f32);
-    let pairs: [Pair; 4] = [
-        (Function::Exp, math::exp),
-        (Function::Tanh, math::tanh),
-        (Function::Erf, math::erf),
-        (Function::Log, math::log),
-    ];
-    for (kind, ours) in pairs {
+    for kind in Function::ALL {
         function(kind, &given, &mut out)?;
-        if !same(&out, &x.iter().map(|x| ours(*x)).collect::<Vec<f32>>())? {
+        if !same(&out, &x.iter().map(|x| kind.of(*x)).collect::<Vec<f32>>())? {
             return Ok(false);
         }
     }

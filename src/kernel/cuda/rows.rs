@@ -4,6 +4,7 @@ use super::call::Call;
 use super::product::number;
 use super::texts::Texts;
 use super::{Buffer, Error};
+use crate::kernel::math;
 use crate::kernel::product::Activation;
 
 /// Threads of a block that has a column each.
@@ -88,6 +89,22 @@ pub enum Function {
     Erf,
     /// [`crate::kernel::math::log`].
     Log,
+}
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Exp, Self::Tanh, Self::Erf, Self::Log];
+
+    /// The processor's.
+    #[must_use]
+    pub fn of(self, x: f32) -> f32 {
+        match self {
+            Self::Exp => math::exp(x),
+            Self::Tanh => math::tanh(x),
+            Self::Erf => math::erf(x),
+            Self::Log => math::log(x),
+        }
+    }
 }
 
 /// A function of each number of `x` into `out`: to be held against the processor's.

@@ -22,7 +22,7 @@ fn main() -> Result<(), Fault> {
     let [folder, texts, card] = &arguments[..] else { return Err("MODEL TEXTS CARD".into()) };
     let device = Device::card(card.parse()?)?;
     let model = Model::open(folder.as_str(), Folder::Disk(folder.into()))?;
-    let model = model.on(&Devices::device(device.clone())?);
+    let model = model.on(&Devices::of(vec![device.clone()])?);
     let recipe = model.recipe();
     let batching = Batching { order: Order::Sorted, ..Batching::default() };
     let how = How { recipe: &recipe, batching, first: 0, done: &|_| {} };
