@@ -4,8 +4,9 @@ use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict,
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::{Found, Lookup, Shelf};
-use crate::encoder::{Batching, Cache, Devices, How, Model, Recipe};
+use crate::encoder::{Batching, Cache, How, Model, Recipe};
 use crate::kernel::ARITH;
+use crate::kernel::devices::Devices;
 use crate::task::Key;
 use crate::task::tatoeba::{Pair, Scored, Setup};
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use snellen::encoder::Devices;
+use snellen::kernel::devices::Devices;
 
 use super::{Context, Failure};
 

@@ -5,11 +5,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 
 use super::bert::{Bert, Card, Halt, Text};
-use super::{Batching, Devices, EncoderFault, How, Model, Pooling, Tokens};
+use super::{Batching, EncoderFault, How, Model, Pooling, Tokens};
 use crate::Result;
 use crate::kernel::cuda::rows::{Pool, normalize, pool};
 use crate::kernel::cuda::texts::Texts;
 use crate::kernel::cuda::{Buffer, Device, Error};
+use crate::kernel::devices::Devices;
 
 /// Tokens of a batch, if the memory has room for them: a card wants more at once than a core.
 const TOKENS: usize = 32_768;
@@ -37,7 +38,7 @@ struct Progress<T> {
 impl Cards {
     /// Cards, if there are any among the devices.
     pub(super) fn on(devices: &Devices) -> Option<Self> {
-        let devices = devices.cards.clone();
+        let devices = devices.as_cards().to_vec();
         (!devices.is_empty()).then(|| Self { devices, ready: OnceLock::new() })
     }
 

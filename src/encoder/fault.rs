@@ -20,14 +20,9 @@ pub(crate) enum EncoderFault {
     #[cfg(feature = "cuda")]
     #[error(transparent)]
     Card(crate::kernel::cuda::Error),
-    #[cfg(feature = "cuda")]
-    #[error(
-        "{device} FAILS THE CONTRACT'S SELF-TEST: do not trust its results, use --device cpu, and please report it"
-    )]
-    Untrusted { device: String },
-    #[cfg(not(feature = "cuda"))]
-    #[error("this program was built without the feature cuda: it computes on processors only")]
-    NoCards,
 }
 
 impl crate::error::Fault for EncoderFault {}
+
+// Said here, as the kernel knows nothing of the crate around it.
+impl crate::error::Fault for crate::kernel::devices::NoCard {}

@@ -12,7 +12,6 @@ mod cards;
 #[path = "no_cards.rs"]
 mod cards;
 mod config;
-mod devices;
 mod fault;
 mod gradient;
 mod late;
@@ -30,7 +29,6 @@ pub use batching::{Batching, Order};
 pub use bert::WeightGradients;
 pub use cache::Cache;
 pub use config::{Architecture, Config};
-pub use devices::Devices;
 pub use gradient::Gradients;
 pub use late::{LateHead, Side, TokenEmbeddings};
 pub use model::{How, Model, Recipe};

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
 use crate::data::stamp;
+use crate::kernel::devices::Devices;
 use crate::kernel::team::{Team, gather};
 use crate::kernel::{backward, rows};
 
@@ -93,6 +94,7 @@ pub struct Model {
     bert: OnceLock<Bert>,
     /// Where states and embeddings are computed, if not on processors.
     pub(super) cards: Option<Cards>,
+    devices: Devices,
 }
 
 impl Model {
@@ -104,7 +106,30 @@ impl Model {
         let config = Config::read(&folder)?;
         let digest = digest(&folder)?;
         let (tokenizer, bert) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { name: name.into(), folder, config, digest, tokenizer, bert, cards: None })
+        Ok(Self {
+            name: name.into(),
+            folder,
+            config,
+            digest,
+            tokenizer,
+            bert,
+            cards: None,
+            devices: Devices::processors(),
+        })
+    }
+
+    /// The same model, whose states and embeddings are computed there: the same bits. Gradients are computed on processors all the same.
+    #[must_use]
+    pub fn on(mut self, devices: &Devices) -> Self {
+        self.cards = Cards::on(devices);
+        self.devices = devices.clone();
+        self
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn devices(&self) -> &Devices {
+        &self.devices
     }
 
     /// The name that it was opened under.

@@ -1,7 +1,8 @@
 //! Without the feature `cuda` a model is on no cards.
 
-use super::{Devices, How, Model, Tokens};
+use super::{How, Model, Tokens};
 use crate::Result;
+use crate::kernel::devices::Devices;
 
 /// No cards.
 pub(super) enum Cards {}

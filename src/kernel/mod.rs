@@ -4,13 +4,14 @@
 //! [`product`] the exact matrix products, [`rows`] sums, LayerNorm, softmax and activations, [`backward`] their derivatives, [`select`] comparisons and maxima; [`real`] exp and logarithms in f64 for statistics,
 //! [`double`] row operations in f64, [`matrix`] and [`svd`] products and singular values made of them.
 //! [`isa`] chooses, at run time, for which instruction set their loops were compiled; the choice cannot change a result. [`peak`]
-//! measures what the processor could do at most; `cuda` is the contract on a GPU; [`team`] keeps threads awake through short steps.
+//! measures what the processor could do at most; `cuda` is the contract on a GPU, and [`devices`] says whether one is used; [`team`] keeps threads awake through short steps.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod backward;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod devices;
 pub mod double;
 pub mod isa;
 pub mod math;

@@ -49,6 +49,16 @@ impl Best {
         kept.found = found;
     }
 
+    /// Offers each query (a row of both) some documents, by their places from row `first` on, with their scores, none NaN.
+    #[cfg(feature = "cuda")]
+    pub(super) fn offer_some(&self, places: &[i32], scores: &[f32], first: usize) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = places.len() / kept.thresholds.len().max(1);
+        for (i, (place, score)) in places.iter().zip(scores).enumerate() {
+            kept.push(i / each, key(*score, (first + *place as usize) as u32), self.k);
+        }
+    }
+
     /// Every query's documents, best first.
     pub(super) fn finish(self) -> impl Iterator<Item = Vec<Hit>> {
         let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -7,8 +7,11 @@ use rayon::prelude::*;
 
 use super::Hit;
 use super::best::{Best, next_rows};
+#[cfg(feature = "cuda")]
+use super::card::Card;
 use super::fault::RetrievalFault;
 use crate::Result;
+use crate::kernel::devices::Devices;
 use crate::kernel::product::{Columns, Form, MAX_TERMS, Rows, product};
 
 /// Documents that are put on their grids together and scored while they are in the cache; whole tiles of every product kernel.
@@ -36,10 +39,19 @@ const QUERIES: usize = 64;
 /// ```
 pub struct Search {
     width: usize,
-    /// In which form queries and documents are packed.
-    form: Form,
     seen: usize,
-    groups: Vec<Group>,
+    place: Place,
+}
+
+/// Where it is searched.
+enum Place {
+    Processors {
+        /// In which form queries and documents are packed.
+        form: Form,
+        groups: Vec<Group>,
+    },
+    #[cfg(feature = "cuda")]
+    Card(Box<Card>),
 }
 
 /// Some of the queries, and what they found.
@@ -54,10 +66,7 @@ impl Search {
     /// # Errors
     /// A query that is not finite, or embeddings wider than [`MAX_TERMS`].
     pub fn of(queries: ArrayView2<'_, f32>, k: usize) -> Result<Self> {
-        let width = queries.ncols();
-        if width > MAX_TERMS {
-            return Err(RetrievalFault::TooWide(width).into());
-        }
+        let width = width_of(queries)?;
         let form = Form::active();
         let group = |rows: Range<usize>| {
             let columns = Columns::of(queries.slice(s![rows.clone(), ..]), form)
@@ -66,7 +75,22 @@ impl Search {
         };
         let groups: Vec<Result<Group, RetrievalFault>> =
             pieces(queries.nrows(), QUERIES).into_par_iter().map(group).collect();
-        Ok(Self { width, form, seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
+        let groups = groups.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self { width, seen: 0, place: Place::Processors { form, groups } })
+    }
+
+    /// The same on these devices, of several cards on the first. What is found is the same. More than 4,096 documents a query are searched for on processors.
+    ///
+    /// # Errors
+    /// As [`Self::of`]; what a card says.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "there are none"))]
+    pub fn on(devices: &Devices, queries: ArrayView2<'_, f32>, k: usize) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if let (Some(device), true) = (devices.as_cards().first(), Card::suits(k)) {
+            let width = width_of(queries)?;
+            return Ok(Self { width, seen: 0, place: Place::Card(Box::new(Card::of(device, queries, k)?)) });
+        }
+        Self::of(queries, k)
     }
 
     /// Searches the next documents of the corpus, `block` [n, d]. Their rows count on from those that were added before.
@@ -79,21 +103,10 @@ impl Search {
             return Err(fault.into());
         }
         let rows = next_rows(self.seen, block.nrows())?;
-        let search = |documents: &mut Rows, piece: Range<usize>| {
-            let first = rows.start + piece.start;
-            match documents.fill(block.slice(s![piece, ..])) {
-                Ok(()) => {
-                    let score = |scores: &mut _, group: &Group| group.score(documents, first, scores);
-                    self.groups.par_iter().for_each_init(Vec::new, score);
-                    None
-                }
-                Err(e) => Some(first + e.row),
-            }
-        };
-        let bad = pieces(block.nrows(), DOCUMENTS).into_par_iter().map_init(|| Rows::new(self.form), search);
-        // The first of them, whichever was met first.
-        if let Some(row) = bad.flatten().min() {
-            return Err(RetrievalFault::Row { side: "corpus", row }.into());
+        match &mut self.place {
+            Place::Processors { form, groups } => search(*form, groups, block, rows.start)?,
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.add(block, rows.start)?,
         }
         self.seen = rows.end;
         Ok(())
@@ -102,7 +115,40 @@ impl Search {
     /// Every query's best documents, best first. Of equal scores (+0 and −0 are equal) the document of the lower row comes first.
     #[must_use]
     pub fn finish(self) -> Vec<Vec<Hit>> {
-        self.groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
+        match self.place {
+            Place::Processors { groups, .. } => {
+                groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
+            }
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.finish(),
+        }
+    }
+}
+
+/// How wide embeddings are, which can be multiplied exactly.
+fn width_of(queries: ArrayView2<'_, f32>) -> Result<usize, RetrievalFault> {
+    let width = queries.ncols();
+    if width > MAX_TERMS { Err(RetrievalFault::TooWide(width)) } else { Ok(width) }
+}
+
+/// Offers all groups the documents of a block, the first of which has row `first`.
+fn search(form: Form, groups: &[Group], block: ArrayView2<'_, f32>, first: usize) -> Result<(), RetrievalFault> {
+    let search = |documents: &mut Rows, piece: Range<usize>| {
+        let first = first + piece.start;
+        match documents.fill(block.slice(s![piece, ..])) {
+            Ok(()) => {
+                let score = |scores: &mut _, group: &Group| group.score(documents, first, scores);
+                groups.par_iter().for_each_init(Vec::new, score);
+                None
+            }
+            Err(e) => Some(first + e.row),
+        }
+    };
+    let bad = pieces(block.nrows(), DOCUMENTS).into_par_iter().map_init(|| Rows::new(form), search);
+    // The first of them, whichever was met first.
+    match bad.flatten().min() {
+        Some(row) => Err(RetrievalFault::Row { side: "corpus", row }),
+        None => Ok(()),
     }
 }
 

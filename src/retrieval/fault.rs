@@ -21,6 +21,9 @@ pub(super) enum RetrievalFault {
     Lists { candidates: usize, queries: usize },
     #[error("more than 2^32 documents in one search")]
     TooMany,
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Card(#[from] crate::kernel::cuda::Error),
 }
 
 impl crate::error::Fault for RetrievalFault {}

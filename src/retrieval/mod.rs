@@ -5,6 +5,8 @@
 
 mod best;
 pub mod bm25;
+#[cfg(feature = "cuda")]
+mod card;
 pub mod dense;
 mod digest;
 mod fault;

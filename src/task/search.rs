@@ -41,7 +41,7 @@ impl Searcher<'_> {
         let embed = |recipe, first, texts: &[T]| -> Result<Array2<f32>> {
             self.cache.embed(self.model, &self.how(recipe, first), texts)
         };
-        let mut search = dense::Search::of(embed(self.queries, 0, queries)?.view(), self.depth)?;
+        let mut search = dense::Search::on(self.model.devices(), embed(self.queries, 0, queries)?.view(), self.depth)?;
         for (part, first) in corpus.chunks(DOCUMENTS).zip((0..).step_by(DOCUMENTS)) {
             search.add(embed(self.documents, first, part)?.view())?;
         }

@@ -6,7 +6,8 @@ use snellen::claim::Progress;
 use snellen::claim::invariance::{Experiment, TEXTS, Unit, Ways};
 use snellen::data::folder::Folder;
 use snellen::data::shelf::Found;
-use snellen::encoder::{Batching, Devices, How, Model, Order, Pooling};
+use snellen::encoder::{Batching, How, Model, Order, Pooling};
+use snellen::kernel::devices::Devices;
 use snellen::kernel::isa::Isa;
 
 use crate::devices::{card, each_architecture};

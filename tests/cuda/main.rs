@@ -12,5 +12,6 @@ mod encoder;
 mod faults;
 mod numbers;
 mod products;
+mod retrieval;
 mod rows;
 mod selection;

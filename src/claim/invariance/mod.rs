@@ -15,9 +15,10 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Batching, Devices, How, Model, Order};
+use crate::encoder::{Batching, How, Model, Order};
+use crate::kernel::devices::Devices;
 use crate::kernel::isa::Isa;
-use crate::retrieval;
+use crate::retrieval::{self, dense::Search};
 
 /// Texts in many scripts, from one character to more than any model here reads, long and short ones in turn.
 pub const TEXTS: &str = include_str!("texts.txt");
@@ -197,7 +198,9 @@ impl Experiment<'_> {
         let tokens = model.tokenize(&recipe.prefix, self.texts)?;
         let states = model.embed_tokens(&tokens, &how)?;
         let embeddings = model.embed(&tokens, &how)?;
-        let rankings = retrieval::rank(embeddings.view(), embeddings.view(), self.texts.len())?;
+        let mut search = Search::on(model.devices(), embeddings.view(), self.texts.len())?;
+        search.add(embeddings.view())?;
+        let rankings = search.finish();
         let content = |values: &ndarray::Array2<f32>| {
             Digest::new().f32s(values.as_slice().expect("a model's output is contiguous")).hex()
         };

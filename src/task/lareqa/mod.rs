@@ -85,7 +85,7 @@ impl Setup {
         let mut rankings = Vec::with_capacity(asked.nrows());
         for first in (0..asked.nrows()).step_by(TOGETHER) {
             let part = asked.slice(s![first..asked.nrows().min(first + TOGETHER), ..]);
-            let mut search = Search::of(part, offered.nrows())?;
+            let mut search = Search::on(model.devices(), part, offered.nrows())?;
             search.add(offered.view())?;
             for (i, ranking) in search.finish().into_iter().enumerate() {
                 views.add(first + i, &ranking);

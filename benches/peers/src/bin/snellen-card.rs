@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use peers::{Fault, encoder_answer, read_texts, serve};
 use snellen::data::folder::Folder;
-use snellen::encoder::{Batching, Devices, How, Model, Order};
+use snellen::encoder::{Batching, How, Model, Order};
 use snellen::kernel::cuda::grids::{Grids, Reading};
 use snellen::kernel::cuda::product::{Epilogue, product};
 use snellen::kernel::cuda::select::max_sim;
 use snellen::kernel::cuda::texts::{Length, Texts};
 use snellen::kernel::cuda::{Buffer, Device, Faults};
+use snellen::kernel::devices::Devices;
 
 /// How long something is done again and again, in seconds, once it was done.
 const LONG: f64 = 1.0;

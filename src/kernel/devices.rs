@@ -1,18 +1,31 @@
-//! Where models compute.
+//! Where models compute and documents are searched.
 
 use std::fmt;
 
-use super::{EncoderFault, Model};
-use crate::Result;
 #[cfg(feature = "cuda")]
-use crate::kernel::cuda::{Device, keeps_contract};
+use super::cuda::{Device, Error, keeps_contract};
 
 /// The processors, or cards. Results do not depend on it.
 #[derive(Clone, Debug, Default)]
 pub struct Devices {
     /// None: the processors.
     #[cfg(feature = "cuda")]
-    pub(super) cards: Vec<Device>,
+    cards: Vec<Device>,
+}
+
+/// Why there is no card, or none that is used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoCard {
+    /// What is missing, or what the card says.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// It does not keep the contract.
+    #[error("{0} FAILS THE CONTRACT'S SELF-TEST: do not trust its results, use --device cpu, and please report it")]
+    Untrusted(String),
+    /// The program knows of none.
+    #[error("this program was built without the feature cuda: it computes on processors only")]
+    NotBuilt,
 }
 
 impl Devices {
@@ -27,9 +40,9 @@ impl Devices {
     /// # Errors
     /// What is missing: the feature `cuda`, the driver, a card; a card that does not keep the contract.
     #[cfg(feature = "cuda")]
-    pub fn cards(ordinals: &[usize]) -> Result<Self> {
+    pub fn cards(ordinals: &[usize]) -> Result<Self, NoCard> {
         let opened: Result<Vec<Device>, _> = ordinals.iter().map(|ordinal| Device::card(*ordinal)).collect();
-        Self::of(opened.map_err(EncoderFault::Card)?)
+        Self::of(opened?)
     }
 
     /// As above, of a program that has no cards.
@@ -37,8 +50,8 @@ impl Devices {
     /// # Errors
     /// Always.
     #[cfg(not(feature = "cuda"))]
-    pub fn cards(_: &[usize]) -> Result<Self> {
-        Err(EncoderFault::NoCards.into())
+    pub fn cards(_: &[usize]) -> Result<Self, NoCard> {
+        Err(NoCard::NotBuilt)
     }
 
     /// These devices, whatever they are, once each has passed the contract's self-test.
@@ -46,13 +59,20 @@ impl Devices {
     /// # Errors
     /// One does not pass.
     #[cfg(feature = "cuda")]
-    pub fn of(cards: Vec<Device>) -> Result<Self> {
+    pub fn of(cards: Vec<Device>) -> Result<Self, NoCard> {
         for card in &cards {
-            if !keeps_contract(card).map_err(EncoderFault::Card)? {
-                return Err(EncoderFault::Untrusted { device: card.name().to_owned() }.into());
+            if !keeps_contract(card)? {
+                return Err(NoCard::Untrusted(card.name().to_owned()));
             }
         }
         Ok(Self { cards })
+    }
+
+    /// The cards; none where the processors compute.
+    #[cfg(feature = "cuda")]
+    #[must_use]
+    pub fn as_cards(&self) -> &[Device] {
+        &self.cards
     }
 }
 
@@ -64,14 +84,5 @@ impl fmt::Display for Devices {
             return f.write_str(&names.join(", "));
         }
         f.write_str("processors")
-    }
-}
-
-impl Model {
-    /// The same model, whose states and embeddings are computed there: the same bits. Gradients are computed on processors all the same.
-    #[must_use]
-    pub fn on(mut self, devices: &Devices) -> Self {
-        self.cards = super::cards::Cards::on(devices);
-        self
     }
 }

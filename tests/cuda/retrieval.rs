@@ -1,0 +1,58 @@
+//! Dense retrieval on the emulator: the rankings of the processors, to the last bit of a score.
+
+use ndarray::{Array2, Axis};
+use snellen::kernel::cuda::Device;
+use snellen::kernel::devices::Devices;
+use snellen::retrieval::dense::Search;
+use snellen::retrieval::{Hit, digest};
+
+use crate::devices::each_architecture;
+
+/// Rows of few small integers, so that many scores are equal, both zeros and whole rows of zeros among them.
+fn matrix(rows: usize, salt: usize) -> Array2<f32> {
+    let value = |i: usize| [0.0, -0.0, 1.0, -1.0, 2.0, 0.1][(i * 7919 + salt) % 997 % 6];
+    Array2::from_shape_fn((rows, 7), |(i, j)| if i % 17 == 3 { -0.0 } else { value(7 * i + j) })
+}
+
+fn devices(device: &Device) -> Devices {
+    Devices::of(vec![device.clone()]).unwrap()
+}
+
+fn searched(devices: &Devices, queries: &Array2<f32>, corpus: &Array2<f32>, k: usize, block: usize) -> Vec<Vec<Hit>> {
+    let mut search = Search::on(devices, queries.view(), k).unwrap();
+    corpus.axis_chunks_iter(Axis(0), block).for_each(|block| search.add(block).unwrap());
+    search.finish()
+}
+
+#[test]
+fn rankings_are_those_of_the_processors() {
+    let (queries, corpus) = (matrix(13, 1), matrix(301, 5));
+    each_architecture(|device| {
+        for (k, block) in [(1, 301), (5, 100), (64, 7), (301, 150), (400, 301), (5000, 301), (0, 301)] {
+            let there = searched(&devices(device), &queries, &corpus, k, block);
+            let here = searched(&Devices::processors(), &queries, &corpus, k, block);
+            assert_eq!(digest(&there), digest(&here), "k = {k}, blocks of {block}");
+        }
+        let none = searched(&devices(device), &matrix(0, 1), &corpus, 3, 301);
+        assert!(none.is_empty());
+        let none = searched(&devices(device), &queries, &matrix(0, 1), 3, 301);
+        assert!(none.len() == 13 && none.iter().all(Vec::is_empty));
+    });
+}
+
+#[test]
+fn what_cannot_be_ranked_is_named_as_on_processors() {
+    let (queries, mut corpus) = (matrix(5, 1), matrix(90, 5));
+    corpus[[71, 2]] = f32::INFINITY;
+    corpus[[34, 1]] = f32::NAN;
+    each_architecture(|device| {
+        let faults = [devices(device), Devices::processors()].map(|devices| {
+            let of_query = Search::on(&devices, corpus.view(), 3).map(drop).unwrap_err().to_string();
+            let mut search = Search::on(&devices, queries.view(), 3).unwrap();
+            search.add(matrix(20, 9).view()).unwrap();
+            (of_query, search.add(corpus.view()).unwrap_err().to_string())
+        });
+        assert_eq!(faults[0], faults[1]);
+        assert!(faults[0].1.contains("row 54"), "{faults:?}");
+    });
+}
