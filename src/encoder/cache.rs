@@ -42,8 +42,7 @@ impl Cache {
             (how.done)(texts.len());
             return Ok(kept);
         }
-        model.load(how.recipe.layer)?;
-        let embeddings = model.embed(&model.tokenize_for(how, texts)?, how)?;
+        let embeddings = model.embed_texts(how, texts)?;
         if let Some(path) = path {
             keep(&path, &key, &embeddings)?;
         }

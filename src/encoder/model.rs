@@ -28,6 +28,9 @@ const DECIDING: [&str; 7] = [
     late::SETTINGS,
 ];
 
+/// Texts that processors tokenise while cards compute others: a batch of short ones.
+const AHEAD: usize = 1024;
+
 /// How texts become embeddings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
@@ -226,6 +229,31 @@ impl Model {
             return Err(self.not_finite("pooling".to_owned(), how.first + i / width).into());
         }
         Ok(Array2::from_shape_vec((tokens.texts(), width), out).expect("a row a text"))
+    }
+
+    /// One embedding a text, [texts, hidden]: as [`Self::tokenize_for`] and [`Self::embed`]. While cards compute some texts, processors tokenise the next.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn embed_texts<T: AsRef<str> + Sync>(&self, how: &How<'_>, texts: &[T]) -> Result<Array2<f32>> {
+        self.load(how.recipe.layer)?;
+        let ahead = if self.cards.is_some() { AHEAD } else { texts.len() };
+        let part = |first: usize| &texts[first..texts.len().min(first + ahead)];
+        let how = |first: usize| How { first: how.first + first, ..*how };
+        let mut embeddings = Vec::with_capacity(texts.len() * self.config.hidden);
+        // Of no texts there is one part too, so that what cannot be done is refused.
+        let (mut first, mut tokens) = (0, self.tokenize_for(&how(0), part(0))?);
+        loop {
+            let next = first + part(first).len();
+            let tokenize = || (next < texts.len()).then(|| self.tokenize_for(&how(next), part(next))).transpose();
+            let (embedded, following) = rayon::join(|| self.embed(&tokens, &how(first)), tokenize);
+            embeddings.extend(embedded?);
+            match following? {
+                Some(following) => (first, tokens) = (next, following),
+                None => break,
+            }
+        }
+        Ok(Array2::from_shape_vec((texts.len(), self.config.hidden), embeddings).expect("a row a text"))
     }
 
     /// The state of every token, [total tokens, hidden], as the layer gives it: neither pooled nor normalised.

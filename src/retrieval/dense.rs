@@ -174,7 +174,20 @@ fn pieces(count: usize, size: usize) -> Vec<Range<usize>> {
 /// # Errors
 /// As [`Search::of`] and [`Search::add`].
 pub fn rank(queries: ArrayView2<'_, f32>, corpus: ArrayView2<'_, f32>, k: usize) -> Result<Vec<Vec<Hit>>> {
-    let mut search = Search::of(queries, k)?;
+    rank_on(&Devices::processors(), queries, corpus, k)
+}
+
+/// As [`rank`], on these devices.
+///
+/// # Errors
+/// As [`Search::on`] and [`Search::add`].
+pub fn rank_on(
+    devices: &Devices,
+    queries: ArrayView2<'_, f32>,
+    corpus: ArrayView2<'_, f32>,
+    k: usize,
+) -> Result<Vec<Vec<Hit>>> {
+    let mut search = Search::on(devices, queries, k)?;
     search.add(corpus)?;
     Ok(search.finish())
 }

@@ -57,7 +57,8 @@ impl Searcher<'_> {
             head.embed(self.model, side, texts, &self.how(recipe, first))
         };
         let asked = embed(Side::Query, self.queries, 0, queries)?;
-        let mut search = late::Search::of(Ragged::of(asked.tokens.view(), &asked.offsets)?, self.depth)?;
+        let mut search =
+            late::Search::on(self.model.devices(), Ragged::of(asked.tokens.view(), &asked.offsets)?, self.depth)?;
         for (part, first) in corpus.chunks(PASSAGES).zip((0..).step_by(PASSAGES)) {
             let part = embed(Side::Document, self.documents, first, part)?;
             search.add(Ragged::of(part.tokens.view(), &part.offsets)?)?;

@@ -17,6 +17,7 @@ use crate::data::shelf::Found;
 use crate::encoder::{Cache, How, Model, Recipe};
 use crate::kernel::ARITH;
 use crate::metric;
+use crate::retrieval::dense::rank_on;
 use crate::retrieval::{self, Hit};
 
 /// How deep rankings are kept and digested; measures look at the first only.
@@ -149,7 +150,7 @@ impl Setup {
             Direction::ForeignToEnglish => (foreign, english),
             Direction::EnglishToForeign => (english, foreign),
         };
-        let rankings = retrieval::rank(queries.view(), corpus.view(), DEPTH)?;
+        let rankings = rank_on(model.devices(), queries.view(), corpus.view(), DEPTH)?;
         let predictions: Vec<usize> = rankings.iter().map(|ranking| ranking[0].document).collect();
         let key = self.key(data, &pair.language, model);
         let cells = self

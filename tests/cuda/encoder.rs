@@ -55,6 +55,31 @@ fn states_and_embeddings_are_those_of_the_processors() {
     });
 }
 
+#[test]
+fn texts_are_tokenised_part_by_part() {
+    each_architecture(|device| {
+        let here = Model::open("teacher", fixture("teacher")).unwrap();
+        let there = Model::open("teacher", fixture("teacher")).unwrap().on(&Devices::of(vec![device.clone()]).unwrap());
+        let recipe = snellen::encoder::Recipe { layer: 0, ..here.recipe() };
+        // More than two parts; and none, which is refused where some would be.
+        let texts: Vec<String> = (0..2049).map(|i| (i % 97).to_string()).collect();
+        for texts in [&texts[..], &[]] {
+            let done = std::sync::atomic::AtomicUsize::new(0);
+            let count = |texts: usize| {
+                done.fetch_add(texts, std::sync::atomic::Ordering::Relaxed);
+            };
+            let [ours, theirs] =
+                [&here, &there].map(|model| model.embed_texts(&how(&recipe, Batching::default(), &count), texts));
+            assert_eq!(bits(&ours.unwrap()), bits(&theirs.unwrap()));
+            assert_eq!(done.into_inner(), 2 * texts.len());
+            let none = snellen::encoder::Recipe { pooling: Pooling::None, ..recipe.clone() };
+            let how = how(&none, Batching::default(), &|_| ());
+            let [ours, theirs] = [&here, &there].map(|model| model.embed_texts(&how, texts).unwrap_err().to_string());
+            assert_eq!(ours, theirs);
+        }
+    });
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_card_that_does_not_keep_the_contract_is_refused() {

@@ -1,9 +1,10 @@
-//! Dense retrieval on the emulator: the rankings of the processors, to the last bit of a score.
+//! Dense retrieval and late interaction on the emulator: the rankings of the processors, to the last bit of a score.
 
 use ndarray::{Array2, Axis};
 use snellen::kernel::cuda::Device;
 use snellen::kernel::devices::Devices;
 use snellen::retrieval::dense::Search;
+use snellen::retrieval::late::{self, Ragged};
 use snellen::retrieval::{Hit, digest};
 
 use crate::devices::each_architecture;
@@ -54,5 +55,64 @@ fn what_cannot_be_ranked_is_named_as_on_processors() {
         });
         assert_eq!(faults[0], faults[1]);
         assert!(faults[0].1.contains("row 54"), "{faults:?}");
+    });
+}
+
+/// Where texts of these lengths end, and their tokens.
+fn tokens(lengths: &[usize], salt: usize) -> (Array2<f32>, Vec<usize>) {
+    let mut offsets = vec![0];
+    lengths.iter().for_each(|length| offsets.push(offsets[offsets.len() - 1] + length));
+    (matrix(offsets[lengths.len()], salt), offsets)
+}
+
+#[test]
+fn late_interaction_ranks_as_on_processors() {
+    let (queries, offsets) = tokens(&[3, 0, 17, 33, 1], 1);
+    let queries = Ragged::of(queries.view(), &offsets).unwrap();
+    let parts =
+        [&[1, 16, 0, 65, 7, 7, 0][..], &[], &[0], &[40, 2, 2, 2, 1]].map(|lengths| tokens(lengths, lengths.len()));
+    each_architecture(|device| {
+        for k in [1, 4, 100, 5000, 0] {
+            let ranked = |devices: &Devices| {
+                let mut search = late::Search::on(devices, queries, k).unwrap();
+                parts.iter().for_each(|(tokens, offsets)| {
+                    search.add(Ragged::of(tokens.view(), offsets).unwrap()).unwrap();
+                });
+                search.finish()
+            };
+            assert_eq!(digest(&ranked(&devices(device))), digest(&ranked(&Devices::processors())), "k = {k}");
+        }
+    });
+}
+
+#[test]
+fn late_interaction_names_what_it_cannot_rank_as_on_processors() {
+    type Break = fn(&mut Array2<f32>, &mut Array2<f32>);
+    let cases: [(Break, &str); 3] = [
+        (|queries, _| queries[[4, 0]] = f32::INFINITY, "query 2: token 1 has a value that is not finite"),
+        (|_, passages| passages[[4, 1]] = f32::NAN, "passage 6: token 3 has a value that is not finite"),
+        (
+            |queries, passages| {
+                queries.row_mut(3).fill(1e30);
+                queries.row_mut(4).fill(-1e30);
+                passages.row_mut(5).fill(1e30);
+            },
+            "passage 7 has no score for query 2: products beyond the range of f32 of both signs",
+        ),
+    ];
+    let first = tokens(&[1, 0, 3, 0], 3);
+    let fault = |devices: &Devices, hurt: Break| {
+        let ((mut queries, before), (mut passages, after)) = (tokens(&[3, 0, 2], 1), tokens(&[1, 0, 4, 1], 2));
+        hurt(&mut queries, &mut passages);
+        let mut search = late::Search::on(devices, Ragged::of(queries.view(), &before)?, 2)?;
+        search.add(Ragged::of(first.0.view(), &first.1)?)?;
+        search.add(Ragged::of(passages.view(), &after)?)
+    };
+    each_architecture(|device| {
+        for (hurt, said) in cases {
+            for devices in [devices(device), Devices::processors()] {
+                assert_eq!(fault(&devices, hurt).unwrap_err().to_string(), said);
+            }
+        }
     });
 }

@@ -18,7 +18,7 @@ use crate::data::shelf::Found;
 use crate::encoder::{Batching, How, Model, Order};
 use crate::kernel::devices::Devices;
 use crate::kernel::isa::Isa;
-use crate::retrieval::{self, dense::Search};
+use crate::retrieval::{self, dense::rank_on};
 
 /// Texts in many scripts, from one character to more than any model here reads, long and short ones in turn.
 pub const TEXTS: &str = include_str!("texts.txt");
@@ -198,9 +198,7 @@ impl Experiment<'_> {
         let tokens = model.tokenize(&recipe.prefix, self.texts)?;
         let states = model.embed_tokens(&tokens, &how)?;
         let embeddings = model.embed(&tokens, &how)?;
-        let mut search = Search::on(model.devices(), embeddings.view(), self.texts.len())?;
-        search.add(embeddings.view())?;
-        let rankings = search.finish();
+        let rankings = rank_on(model.devices(), embeddings.view(), embeddings.view(), self.texts.len())?;
         let content = |values: &ndarray::Array2<f32>| {
             Digest::new().f32s(values.as_slice().expect("a model's output is contiguous")).hex()
         };

@@ -59,7 +59,7 @@ impl Asker<'_> {
     }
 
     fn rank<T: AsRef<str> + Sync>(&self, corpus: ArrayView2<'_, f32>, texts: &[T]) -> Result<Vec<Vec<Hit>>, Failure> {
-        Ok(dense::rank(self.embed(0, texts)?.view(), corpus, self.depth)?)
+        Ok(dense::rank_on(self.model.devices(), self.embed(0, texts)?.view(), corpus, self.depth)?)
     }
 }
 

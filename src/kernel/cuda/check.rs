@@ -4,6 +4,7 @@ use super::attention::Attention;
 use super::grids::Grids;
 use super::product::{Epilogue, Unit, product_by};
 use super::rows::{Function, function, layer_norm, normalize, softmax};
+use super::select::{best, max_sim};
 use super::texts::{Length, Texts};
 use super::{Buffer, Device, Error, Faults};
 use crate::kernel::product::Activation;
@@ -13,12 +14,17 @@ use crate::kernel::self_test::numbers;
 /// Rows and columns of the product, which fill no tile; terms of several steps, the last not whole.
 const SHAPE: (usize, usize, usize) = (21, 77, 67);
 
-/// Whether products, with all units that the device has, attention, row operations and functions have the reference's bits on awkward shapes.
+/// Whether products, with all units that the device has, attention, row operations, functions, late interaction and the selection of the best have the
+/// reference's bits on awkward shapes.
 ///
 /// # Errors
 /// As the device says.
 pub fn keeps_contract(device: &Device) -> Result<bool, Error> {
-    Ok(products_agree(device)? && attention_agrees(device)? && rows_agree(device)? && functions_agree(device)?)
+    Ok(products_agree(device)?
+        && attention_agrees(device)?
+        && rows_agree(device)?
+        && functions_agree(device)?
+        && selection_agrees(device)?)
 }
 
 fn same(ours: &Buffer<f32>, expected: &[f32]) -> Result<bool, Error> {
@@ -95,4 +101,40 @@ fn functions_agree(device: &Device) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// Scores of two queries with some passages, and the best of them.
+fn selection_agrees(device: &Device) -> Result<bool, Error> {
+    let (queries, passages, k) = ([19, 2], [1, 40, 0, 7, 8, 8, 3], SHAPE.1);
+    let (asked, given) = (numbers(21 * k, 7919), numbers(67 * k, 104_729));
+    let faults = Faults::new(device, 1)?;
+    let placed = |tokens: &[f32], lengths: &[usize]| {
+        let grids = Grids::of(&device.upload(tokens)?, tokens.len() / k, k, faults.stage(0))?;
+        Ok((grids, Texts::new(device, &lengths.iter().copied().map(Length::from).collect::<Vec<_>>())?))
+    };
+    let ((left, left_texts), (right, right_texts)) = (placed(&asked, &queries)?, placed(&given, &passages)?);
+    let scores = max_sim(&left, &left_texts, &right, &right_texts)?;
+
+    let mut expected = Vec::new();
+    for query in [&asked[..19 * k], &asked[19 * k..]] {
+        let mut rest = &given[..];
+        for tokens in passages {
+            let (passage, others) = rest.split_at(tokens * k);
+            rest = others;
+            let Ok(score) = reference::max_sim(query, passage, k) else { return Ok(false) };
+            expected.push(score);
+        }
+    }
+    if !same(&scores, &expected)? || faults.first()?.is_some() {
+        return Ok(false);
+    }
+    let (places, values) = best(&scores, passages.len(), 4)?;
+    let mut ranked: Vec<(usize, f32)> = Vec::new();
+    for row in expected.chunks_exact(passages.len()) {
+        let mut row: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+        row.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.extend(&row[..4]);
+    }
+    let (expected, scores): (Vec<usize>, Vec<f32>) = ranked.into_iter().unzip();
+    Ok(same(&values, &scores)? && places.download()?.iter().map(|place| *place as usize).eq(expected))
 }

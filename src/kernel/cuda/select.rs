@@ -13,8 +13,8 @@ pub const MAX_BEST: usize = 4096;
 const SELECT_THREADS: u32 = 256;
 const PAIR_THREADS: u32 = 128;
 
-/// The `k` best of each row of `scores` [rows, n], which have no NaN: the score descending, then the place ascending. Places and scores are
-/// [rows, k] each.
+/// The `k` best of each row of `scores` [rows, n]: the score descending, then the place ascending. NaNs, which have no sign here, come first.
+/// Places and scores are [rows, k] each.
 ///
 /// # Errors
 /// As the device says.
@@ -35,7 +35,7 @@ pub fn best(scores: &Buffer<f32>, n: usize, k: usize) -> Result<(Buffer<i32>, Bu
 }
 
 /// [`crate::kernel::reference::max_sim`] of each query with each passage, [queries, passages]: their tokens are gridded, a row a token, and
-/// belong to texts as said.
+/// belong to texts as said. NaN where products are beyond the range of f32 of both signs.
 ///
 /// # Errors
 /// As the device says; [`Error::TooLarge`] where a query has more than about 11,700 tokens.

@@ -12,8 +12,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+#[cfg(feature = "cuda")]
+mod card;
 mod tokens;
 
+#[cfg(feature = "cuda")]
+use card::Card;
 use tokens::{BLOCK, Passages, Queries, Room};
 
 use super::Hit;
@@ -21,6 +25,7 @@ use super::best::{Best, next_rows};
 use super::fault::RetrievalFault;
 pub use super::ragged::Ragged;
 use crate::Result;
+use crate::kernel::devices::Devices;
 use crate::kernel::product::{Form, MAX_TERMS};
 
 /// Passage tokens that are put on their grids together: four blocks, so that few blocks are cut short. A longer passage is not divided.
@@ -38,9 +43,21 @@ const QUERY_TOKENS: usize = 256;
 /// one, whatever the size of the corpus. How the corpus is cut into blocks cannot change a result.
 pub struct Search {
     width: usize,
+    seen: usize,
+    place: Place,
+}
+
+/// Where it is searched.
+enum Place {
+    Processors(Processors),
+    #[cfg(feature = "cuda")]
+    Card(Box<Card>),
+}
+
+/// A search on processors.
+struct Processors {
     /// In which form queries and passages are packed.
     form: Form,
-    seen: usize,
     groups: Vec<Group>,
 }
 
@@ -57,14 +74,22 @@ impl Search {
     /// A token that is not finite, or tokens wider than [`MAX_TERMS`].
     pub fn of(queries: Ragged<'_>, k: usize) -> Result<Self> {
         check_width(&queries)?;
-        let form = Form::active();
-        let group = |texts: Range<usize>| {
-            let best = Best::new(texts.len(), k);
-            Ok(Group { queries: Queries::of(&queries, texts, form)?, best })
-        };
-        let runs = queries.runs(QUERY_TOKENS, QUERY_TOKENS);
-        let groups: Vec<Result<Group, RetrievalFault>> = runs.into_par_iter().map(group).collect();
-        Ok(Self { width: queries.width(), form, seen: 0, groups: groups.into_iter().collect::<Result<_, _>>()? })
+        Ok(Self { width: queries.width(), seen: 0, place: Place::Processors(Processors::of(&queries, k)?) })
+    }
+
+    /// The same on these devices, of several cards on the first. What is found is the same. More than 4,096 passages a query are searched for on processors.
+    ///
+    /// # Errors
+    /// As [`Self::of`]; what a card says.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "there are none"))]
+    pub fn on(devices: &Devices, queries: Ragged<'_>, k: usize) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if let (Some(device), true) = (devices.as_cards().first(), Card::suits(k)) {
+            check_width(&queries)?;
+            let card = Card::of(device, &queries, k)?;
+            return Ok(Self { width: queries.width(), seen: 0, place: Place::Card(Box::new(card)) });
+        }
+        Self::of(queries, k)
     }
 
     /// Searches the next passages of the corpus. Their rows in a ranking count on from those that were added before.
@@ -75,23 +100,55 @@ impl Search {
     pub fn add(&mut self, passages: Ragged<'_>) -> Result<()> {
         same_width(&passages, self.width)?;
         let seen = next_rows(self.seen, passages.texts())?;
+        match &mut self.place {
+            Place::Processors(processors) => processors.add(&passages, seen.start)?,
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.add(&passages, seen.start)?,
+        }
+        self.seen = seen.end;
+        Ok(())
+    }
+
+    /// Every query's best passages, best first. Of equal scores (+0 and −0 are equal) the passage of the lower row comes first.
+    #[must_use]
+    pub fn finish(self) -> Vec<Vec<Hit>> {
+        match self.place {
+            Place::Processors(Processors { groups, .. }) => {
+                groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
+            }
+            #[cfg(feature = "cuda")]
+            Place::Card(card) => card.finish(),
+        }
+    }
+}
+
+impl Processors {
+    fn of(queries: &Ragged<'_>, k: usize) -> Result<Self, RetrievalFault> {
+        let form = Form::active();
+        let group = |texts: Range<usize>| {
+            let best = Best::new(texts.len(), k);
+            Ok(Group { queries: Queries::of(queries, texts, form)?, best })
+        };
+        let runs = queries.runs(QUERY_TOKENS, QUERY_TOKENS);
+        let groups: Vec<Result<Group, RetrievalFault>> = runs.into_par_iter().map(group).collect();
+        Ok(Self { form, groups: groups.into_iter().collect::<Result<_, _>>()? })
+    }
+
+    /// Offers every query `passages`, the first of which has row `seen` in the corpus.
+    fn add(&self, passages: &Ragged<'_>, seen: usize) -> Result<(), RetrievalFault> {
         let runs = passages.runs(TOKENS, PASSAGES);
         let faults: Vec<RetrievalFault> = runs
             .into_par_iter()
             .filter_map(|run| {
-                let first = seen.start + run.start;
-                match Passages::of(&passages, run, seen.start, self.form) {
+                let first = seen + run.start;
+                match Passages::of(passages, run, seen, self.form) {
                     Ok(run) => self.score(&run, first).err(),
                     Err(fault) => Some(fault),
                 }
             })
             .collect();
         // In the order of the passages, whichever was met first.
-        if let Some(fault) = faults.into_iter().next() {
-            return Err(fault.into());
-        }
-        self.seen = seen.end;
-        Ok(())
+        faults.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Offers every query `passages`, the first of which has row `first` in the corpus.
@@ -107,12 +164,6 @@ impl Search {
             .filter_map(Result::err)
             .collect();
         faults.into_iter().next().map_or(Ok(()), Err)
-    }
-
-    /// Every query's best passages, best first. Of equal scores (+0 and −0 are equal) the passage of the lower row comes first.
-    #[must_use]
-    pub fn finish(self) -> Vec<Vec<Hit>> {
-        self.groups.into_par_iter().flat_map_iter(|group| group.best.finish()).collect()
     }
 }
 

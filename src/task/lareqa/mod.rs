@@ -16,7 +16,7 @@ use crate::data::digest::Digest;
 use crate::data::shelf::Found;
 use crate::encoder::{Cache, How, Model, Recipe};
 use crate::kernel::ARITH;
-use crate::retrieval::dense::Search;
+use crate::retrieval::dense::rank_on;
 use crate::retrieval::{self, Hit};
 use ndarray::{Array2, Axis, concatenate, s};
 
@@ -85,9 +85,8 @@ impl Setup {
         let mut rankings = Vec::with_capacity(asked.nrows());
         for first in (0..asked.nrows()).step_by(TOGETHER) {
             let part = asked.slice(s![first..asked.nrows().min(first + TOGETHER), ..]);
-            let mut search = Search::on(model.devices(), part, offered.nrows())?;
-            search.add(offered.view())?;
-            for (i, ranking) in search.finish().into_iter().enumerate() {
+            let ranked = rank_on(model.devices(), part, offered.view(), offered.nrows())?;
+            for (i, ranking) in ranked.into_iter().enumerate() {
                 views.add(first + i, &ranking);
                 all.field(retrieval::digest(std::slice::from_ref(&ranking)));
                 // A copy, for what is cut short in place would lie about between the free room of the others.

@@ -44,6 +44,7 @@ extern "C" __global__ void max_sim(const Byte* queries, const int* query_exponen
     }
     if (warp_id() == 0) {
         const float sum = lane_sum(tokens, [=](int i) { return maxima[i]; });
-        if (lane_id() == 0) out[blockIdx.y * (long long)gridDim.x + blockIdx.x] = sum;
+        // One NaN, which select_best puts before all numbers.
+        if (lane_id() == 0) out[blockIdx.y * (long long)gridDim.x + blockIdx.x] = sum == sum ? sum : not_a_number();
     }
 }

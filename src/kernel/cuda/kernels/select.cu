@@ -1,7 +1,8 @@
 // select_best: the k best of each row of scores [rows, n], score descending, then place ascending: places and values [rows, k]. A block a row.
 //
 // A score and its place make a key of 64 bits that no other has, so the k largest keys are one set, whatever order they are found in. Their
-// smallest is found digit by digit from histograms, then they are collected and sorted. 1 ≤ k ≤ n, k ≤ size, a power of two; scores have no NaN.
+// smallest is found digit by digit from histograms, then they are collected and sorted. 1 ≤ k ≤ n, k ≤ size, a power of two. A NaN without
+// a sign counts as more than all numbers.
 #include "contract.cuh"
 
 // Larger scores have larger bits; both zeros the same.
