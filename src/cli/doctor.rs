@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
     writeln!(out, "peak of one core {}", peak_words(peaks(chosen)))?;
     match context.cards() {
         Ok(cards) => writeln!(out, "cuda             {cards}: the contract's self-test passes")?,
-        Err(why) => writeln!(out, "cuda             {why}")?,
+        Err(absence) => writeln!(out, "cuda             {}", absence.why)?,
     }
     let store = context.store()?;
     for manifest in store.catalogue().iter() {
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context) -> Result<Ending, Failure> {
             writeln!(out, "{:16} ({what_for})", "")?;
         }
     }
-    Ok(if kept { Ending::Holds } else { Ending::Fails })
+    Ok(if kept { context.ending_of_cards() } else { Ending::Fails })
 }
 
 /// Peaks in 10^9 operations a second.

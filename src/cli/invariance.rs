@@ -19,7 +19,8 @@ const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
 /// device (`--device cpu,cuda`, the default: both). A digest covers token ids, every token's state, embeddings, and the texts' ranking against each other. --isa and --threads
 /// leave only theirs of the ways.
 ///
-/// Exit status: 0 all cells that could be run have one digest (the others are named); 1 they have not; 2 it could not be told.
+/// Exit status: 0 all cells that could be run have one digest (the others are named); 1 they have not, or a card fails the contract's self-test; 2 it could not be told: no
+/// cell ran, or --device names a card that is not there.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A folder in the Hugging Face layout, or a name that `snellen data list` shows. Default: the models that are built in.
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Args, common: &Common, context: &Context) -> Result<End
     let models = names.into_iter().map(|name| shelf.find(name)).collect::<Result<Vec<_>, _>>()?;
     let bars = progress::Bars::new(context);
     let cards = context.cards();
-    let cards = cards.as_ref().map_err(String::as_str);
+    let cards = cards.as_ref().map_err(|absence| absence.why.as_str());
     let outcomes = models
         .iter()
         .map(|model| Experiment { model, texts: &texts, ways: &ways, cards, progress: &bars }.run())
@@ -73,11 +74,23 @@ pub(crate) fn run(args: &Args, common: &Common, context: &Context) -> Result<End
         Err(Failure::Output(e)) if e.kind() == ErrorKind::BrokenPipe => {}
         written => written?,
     }
-    Ok(ending(&outcomes))
+    let cards = if ways.units.contains(&Unit::Cuda) { context.ending_of_cards() } else { Ending::Holds };
+    Ok(match (ending(&outcomes), cards) {
+        (Ending::Fails, _) | (_, Ending::Fails) => Ending::Fails,
+        (Ending::Holds, Ending::Holds) => Ending::Holds,
+        _ => Ending::Untold,
+    })
 }
 
+/// Of nothing nothing can be told.
 fn ending(outcomes: &[Invariance]) -> Ending {
-    if outcomes.iter().all(Invariance::holds) { Ending::Holds } else { Ending::Fails }
+    if !outcomes.iter().all(Invariance::holds) {
+        Ending::Fails
+    } else if outcomes.iter().any(|outcome| outcome.groups().is_empty()) {
+        Ending::Untold
+    } else {
+        Ending::Holds
+    }
 }
 
 fn texts(args: &Args) -> Result<Vec<String>, Failure> {

@@ -42,6 +42,11 @@ impl Cards {
         (!devices.is_empty()).then(|| Self { devices, ready: OnceLock::new() })
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.devices.len()
+    }
+
     /// Gives `finish` each text with its states (tokens × hidden); what that returns comes in no order.
     pub(super) fn each_text<T: Send>(
         &self,
@@ -59,7 +64,7 @@ impl Cards {
                 rest = after;
                 (*text, states)
             });
-            Ok(each.collect::<Vec<_>>().into_par_iter().map(|(text, states)| finish(text, states)).collect::<Vec<T>>())
+            Ok(each.map(|(text, states)| finish(text, states)).collect::<Vec<T>>())
         })?;
         Ok(finished.into_iter().flatten().collect())
     }
@@ -108,6 +113,8 @@ impl Cards {
             let (free, _) = card.device().memory().map_err(EncoderFault::Card)?;
             most = most.min((free as f64 * SHARE) as usize / card.bytes_a_token());
         }
+        // Each card is to get something.
+        most = most.min(tokens.ids().len().div_ceil(cards.len()));
         let texts = how.batching.texts.min(TEXTS);
         let mut open = Batching { tokens: most.max(1), texts, ..how.batching }.batches(tokens);
         open.reverse();

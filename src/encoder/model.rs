@@ -28,7 +28,7 @@ const DECIDING: [&str; 7] = [
     late::SETTINGS,
 ];
 
-/// Texts that processors tokenise while cards compute others: a batch of short ones.
+/// Texts a card that processors tokenise while others are computed: a batch of short ones.
 const AHEAD: usize = 1024;
 
 /// How texts become embeddings.
@@ -237,7 +237,7 @@ impl Model {
     /// As these.
     pub fn embed_texts<T: AsRef<str> + Sync>(&self, how: &How<'_>, texts: &[T]) -> Result<Array2<f32>> {
         self.load(how.recipe.layer)?;
-        let ahead = if self.cards.is_some() { AHEAD } else { texts.len() };
+        let ahead = self.cards.as_ref().map_or(texts.len(), |cards| AHEAD * cards.count());
         let part = |first: usize| &texts[first..texts.len().min(first + ahead)];
         let how = |first: usize| How { first: how.first + first, ..*how };
         let mut embeddings = Vec::with_capacity(texts.len() * self.config.hidden);

@@ -9,12 +9,26 @@ use crate::kernel::cuda::grids::{Grids, Reading};
 use crate::kernel::cuda::product::{Epilogue, product};
 use crate::kernel::cuda::select::{MAX_BEST, best};
 use crate::kernel::cuda::{Buffer, Device, Error, Faults};
+use crate::kernel::devices::Devices;
 
 /// Documents at once, if the memory has room for their scores.
 const DOCUMENTS: usize = 16_384;
 
 /// What of a card's free memory scores may take.
 const SHARE: f64 = 0.25;
+
+/// Opens a search for so many documents of each query on the first card, if there is one that can: it may have no room for the queries, or not keep as many.
+pub(super) fn open<T>(
+    devices: &Devices,
+    k: usize,
+    open: impl FnOnce(&Device) -> Result<T, RetrievalFault>,
+) -> Result<Option<T>, RetrievalFault> {
+    let Some(device) = devices.as_cards().first().filter(|_| (1..=MAX_BEST).contains(&k)) else { return Ok(None) };
+    match open(device) {
+        Err(RetrievalFault::Card(Error::Memory { .. } | Error::TooLarge(_))) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
 
 /// A search on a card.
 pub(super) struct Card {
@@ -30,11 +44,6 @@ pub(super) struct Card {
 }
 
 impl Card {
-    /// Whether a card can keep so many documents of each query.
-    pub(super) fn suits(k: usize) -> bool {
-        (1..=MAX_BEST).contains(&k)
-    }
-
     /// As [`super::dense::Search::of`].
     pub(super) fn of(device: &Device, queries: ArrayView2<'_, f32>, k: usize) -> Result<Self, RetrievalFault> {
         let (count, width) = queries.dim();
@@ -60,7 +69,13 @@ impl Card {
             match self.search(part, first + seen) {
                 Ok(None) => seen = end,
                 Ok(Some(row)) => return Err(RetrievalFault::Row { side: "corpus", row: first + seen + row }),
-                Err(Error::Memory { .. }) if end - seen > 1 => self.at_once = (end - seen).div_ceil(2),
+                Err(Error::Memory { .. }) if end - seen > 1 => {
+                    self.at_once = (end - seen).div_ceil(2);
+                    // What has grown for so many would be missing for fewer.
+                    let device = self.block.device().clone();
+                    (self.block, self.scores) = (device.allocate(0)?, device.allocate(0)?);
+                    self.documents = Grids::new(&device)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }

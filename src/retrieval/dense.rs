@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Hit;
 use super::best::{Best, next_rows};
 #[cfg(feature = "cuda")]
-use super::card::Card;
+use super::card::{self, Card};
 use super::fault::RetrievalFault;
 use crate::Result;
 use crate::kernel::devices::Devices;
@@ -79,17 +79,18 @@ impl Search {
         Ok(Self { width, seen: 0, place: Place::Processors { form, groups } })
     }
 
-    /// The same on these devices, of several cards on the first. What is found is the same. More than 4,096 documents a query are searched for on processors.
+    /// The same on these devices, of several cards on the first. What is found is the same. Processors search for more than 4,096 documents a query, and where the card has
+    /// no room for the queries.
     ///
     /// # Errors
     /// As [`Self::of`]; what a card says.
-    #[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "there are none"))]
     pub fn on(devices: &Devices, queries: ArrayView2<'_, f32>, k: usize) -> Result<Self> {
+        width_of(queries)?;
         #[cfg(feature = "cuda")]
-        if let (Some(device), true) = (devices.as_cards().first(), Card::suits(k)) {
-            let width = width_of(queries)?;
-            return Ok(Self { width, seen: 0, place: Place::Card(Box::new(Card::of(device, queries, k)?)) });
+        if let Some(card) = card::open(devices, k, |device| Card::of(device, queries, k))? {
+            return Ok(Self { width: queries.ncols(), seen: 0, place: Place::Card(Box::new(card)) });
         }
+        let _ = devices;
         Self::of(queries, k)
     }
 

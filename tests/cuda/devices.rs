@@ -86,12 +86,25 @@ pub(crate) fn drivers() -> &'static [PathBuf] {
     })
 }
 
+/// As [`drivers`], the card of which fuses multiplications with additions, as a card must not.
+#[cfg(all(feature = "cli", target_arch = "x86_64"))]
+pub(crate) fn fused_driver() -> Option<PathBuf> {
+    let compiler = compiler().filter(|_| is_x86_feature_detected!("fma"))?;
+    let folder = place("driver_fused");
+    std::fs::create_dir_all(&folder).unwrap();
+    build(compiler, 800, &FUSED, &["driver.cpp", "machine.cpp", "fibers.cpp"], &folder.join("libcuda.so"));
+    Some(folder)
+}
+
+#[cfg(target_arch = "x86_64")]
+const FUSED: [&str; 2] = ["-mfma", "-ffp-contract=fast"];
+
 /// An emulator that fuses multiplications with additions, as a card must not; none where it cannot be built, or where checks run on a card.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn fused() -> Option<Device> {
     let compiler = compiler().filter(|_| card().is_none() && is_x86_feature_detected!("fma"))?;
     let library = place("emulator_fused.so");
-    build(compiler, 800, &["-mfma", "-ffp-contract=fast"], &["machine.cpp", "fibers.cpp"], &library);
+    build(compiler, 800, &FUSED, &["machine.cpp", "fibers.cpp"], &library);
     Some(open(&library, Order::Ascending))
 }
 

@@ -122,7 +122,7 @@ fn batches_are_halved_where_memory_does_not_suffice() {
         let model = Model::open("student", fixture("student")).unwrap();
         let fault =
             model.on(&devices).embed(&tokens, &how(&recipe, batching, &|_| ())).map(drop).unwrap_err().to_string();
-        assert!(fault.starts_with("out of memory on emulator: "), "{fault}");
+        assert!(fault.starts_with("out of memory on emulator, "), "{fault}");
     });
 }
 

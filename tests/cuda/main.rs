@@ -6,6 +6,8 @@
 
 mod attention;
 mod backward;
+#[cfg(all(feature = "cli", target_arch = "x86_64"))]
+mod command;
 mod devices;
 mod driver;
 mod encoder;

@@ -7,7 +7,7 @@ use snellen::retrieval::dense::Search;
 use snellen::retrieval::late::{self, Ragged};
 use snellen::retrieval::{Hit, digest};
 
-use crate::devices::each_architecture;
+use crate::devices::{card, each_architecture};
 
 /// Rows of few small integers, so that many scores are equal, both zeros and whole rows of zeros among them.
 fn matrix(rows: usize, salt: usize) -> Array2<f32> {
@@ -114,5 +114,51 @@ fn late_interaction_names_what_it_cannot_rank_as_on_processors() {
                 assert_eq!(fault(&devices, hurt).unwrap_err().to_string(), said);
             }
         }
+    });
+}
+
+#[test]
+fn queries_that_do_not_fit_are_searched_for_on_processors() {
+    if card().is_some() {
+        return;
+    }
+    let (queries, corpus) = (matrix(300, 1), matrix(50, 5));
+    let offsets: Vec<usize> = (0..=300).collect();
+    each_architecture(|device| {
+        let (free, _) = device.memory().unwrap();
+        let here = searched(&Devices::processors(), &queries, &corpus, 3, 50);
+        let on = devices(device);
+        let hog = device.allocate::<i8>(free - (1 << 13)).unwrap();
+        assert_eq!(searched(&on, &queries, &corpus, 3, 50), here);
+        let ragged = Ragged::of(queries.view(), &offsets).unwrap();
+        let there = late::Search::on(&on, ragged, 3).unwrap();
+        drop(hog);
+        let search = |mut search: late::Search| {
+            search.add(Ragged::of(corpus.view(), &[0, 20, 50]).unwrap()).unwrap();
+            search.finish()
+        };
+        assert_eq!(search(there), search(late::Search::of(ragged, 3).unwrap()));
+    });
+}
+
+#[test]
+fn memory_that_is_short_for_much_is_enough_for_less() {
+    if card().is_some() {
+        return;
+    }
+    let (queries, corpus) = (matrix(13, 1), matrix(4000, 5));
+    let (asked, given) = (tokens(&[3, 4, 1], 1), tokens(&[100; 40], 5));
+    each_architecture(|device| {
+        let on = devices(device);
+        let mut dense = Search::on(&on, queries.view(), 3).unwrap();
+        let mut late = late::Search::on(&on, Ragged::of(asked.0.view(), &asked.1).unwrap(), 3).unwrap();
+        let (free, _) = device.memory().unwrap();
+        let _hog = device.allocate::<i8>(free - (1 << 17)).unwrap();
+        dense.add(corpus.view()).unwrap();
+        late.add(Ragged::of(given.0.view(), &given.1).unwrap()).unwrap();
+        assert_eq!(digest(&dense.finish()), digest(&searched(&Devices::processors(), &queries, &corpus, 3, 4000)));
+        let mut here = late::Search::of(Ragged::of(asked.0.view(), &asked.1).unwrap(), 3).unwrap();
+        here.add(Ragged::of(given.0.view(), &given.1).unwrap()).unwrap();
+        assert_eq!(late.finish(), here.finish());
     });
 }

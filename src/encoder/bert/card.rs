@@ -121,6 +121,21 @@ impl Card {
         take: impl FnOnce(&Buffer<f32>, &Texts) -> Result<T, Error>,
     ) -> Result<T, Halt> {
         let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.pass(texts, layer, &mut space, take);
+        if let Err(Halt::Card(Error::Memory { .. })) = done {
+            // What has grown for this batch would be missing for its halves.
+            *space = Space::new(&self.device)?;
+        }
+        done
+    }
+
+    fn pass<T>(
+        &self,
+        texts: &[Text<'_>],
+        layer: usize,
+        space: &mut Space,
+        take: impl FnOnce(&Buffer<f32>, &Texts) -> Result<T, Error>,
+    ) -> Result<T, Halt> {
         let lengths: Vec<Length> =
             texts.iter().map(|text| Length { tokens: text.ids.len(), attended: text.attended }).collect();
         let ragged = Texts::new(&self.device, &lengths)?;
@@ -129,9 +144,9 @@ impl Card {
         self.embed(texts, &mut space.states)?;
         for (i, layer) in layers.iter().enumerate() {
             let stage = |step: usize| faults.stage(STEPS * i + step);
-            layer.forward(&mut space, &ragged, &self.config, stage)?;
+            layer.forward(space, &ragged, &self.config, stage)?;
         }
-        let Space { states, grids, .. } = &mut *space;
+        let Space { states, grids, .. } = space;
         // Looked at as a product would: what is not finite has no grid.
         let all = Reading::matrix(ragged.tokens(), self.config.hidden);
         grids.fill(states, all, Some(faults.stage(STEPS * layers.len())))?;

@@ -2,7 +2,7 @@
 
 use super::call::{Call, MAX_SHARED};
 use super::faults::Stage;
-use super::grids::{ColumnGrids, Grids, Reading, report_to};
+use super::grids::{BLOCK_TERMS, ColumnGrids, Grids, Reading, report_to};
 use super::texts::Texts;
 use super::{Buffer, Device, Error};
 
@@ -30,7 +30,7 @@ impl Attention {
     /// [T, heads·width]; keys and values are each text's attended tokens. A text with a value that is not finite is reported by its first row (T).
     ///
     /// # Errors
-    /// As the device says; [`Error::TooLarge`] where a text attends to more than about 11,700 tokens.
+    /// As the device says; [`Error::TooLarge`] where a text attends to more than about 11,700 tokens, or heads are wider than 32,768.
     ///
     /// # Panics
     /// Shapes that do not fit; a text that attends to nothing.
@@ -67,8 +67,8 @@ impl Attention {
         // Scores of a query: f32 filled up to whole steps, and 16 bytes.
         let pitch = 4 * texts.most_attended.next_multiple_of(32) + 16;
         let rows = QUERIES.min(MAX_SHARED / pitch);
-        if rows == 0 {
-            return Err(Error::TooLarge(format!("attention to {} tokens", texts.most_attended)));
+        if rows == 0 || width > BLOCK_TERMS {
+            return Err(Error::TooLarge(format!("attention to {} tokens, {width} wide", texts.most_attended)));
         }
         let (queries, keys, values) = (&self.queries, &self.keys, &self.values);
         let call = Call::new(context.device(), "attention").buffer(&queries.digits).buffer(&queries.exponents);

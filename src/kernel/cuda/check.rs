@@ -1,9 +1,10 @@
 //! The contract's self-test on a device: before its first result is believed.
 
 use super::attention::Attention;
+use super::embed::{Tables, Tokens, embed};
 use super::grids::Grids;
 use super::product::{Epilogue, Unit, product_by};
-use super::rows::{Function, function, layer_norm, normalize, softmax};
+use super::rows::{Function, Pool, function, layer_norm, normalize, pool, softmax};
 use super::select::{best, max_sim};
 use super::texts::{Length, Texts};
 use super::{Buffer, Device, Error, Faults};
@@ -14,14 +15,15 @@ use crate::kernel::self_test::numbers;
 /// Rows and columns of the product, which fill no tile; terms of several steps, the last not whole.
 const SHAPE: (usize, usize, usize) = (21, 77, 67);
 
-/// Whether products, with all units that the device has, attention, row operations, functions, late interaction and the selection of the best have the
-/// reference's bits on awkward shapes.
+/// Whether products, with all units that the device has, attention, embeddings and their pooling, row operations, functions, late interaction and the selection of
+/// the best have the reference's bits on awkward shapes.
 ///
 /// # Errors
 /// As the device says.
 pub fn keeps_contract(device: &Device) -> Result<bool, Error> {
     Ok(products_agree(device)?
         && attention_agrees(device)?
+        && embeddings_agree(device)?
         && rows_agree(device)?
         && functions_agree(device)?
         && selection_agrees(device)?)
@@ -73,6 +75,33 @@ fn attention_agrees(device: &Device) -> Result<bool, Error> {
     let mut context = device.allocate(tokens * width)?;
     Attention::new(device)?.apply(&device.upload(&projected)?, &texts, 1, &mut context, faults.stage(0))?;
     Ok(same(&context, &expected)? && faults.first()?.is_none())
+}
+
+/// Five tokens of two texts, and the mean of each.
+fn embeddings_agree(device: &Device) -> Result<bool, Error> {
+    let (width, ids, places) = (SHAPE.1, [3, 0, 2, 2, 1], [0, 1, 2, 0, 1]);
+    let [words, positions, kind] = [(4, 7919), (3, 31), (1, 17)].map(|(rows, step)| numbers(rows * width, step));
+    let [weight, bias] = [5, 3].map(|step| numbers(width, step));
+    let row = |table: &[f32], i: u32, at: usize| table[i as usize * width + at];
+    let sum = |(id, place): (&u32, &u32)| {
+        let at = |at: usize| (row(&words, *id, at) + kind[at]) + row(&positions, *place, at);
+        let mut sum: Vec<f32> = (0..width).map(at).collect();
+        reference::layer_norm(&mut sum, &weight, &bias, 1e-12);
+        sum
+    };
+    let states: Vec<Vec<f32>> = ids.iter().zip(&places).map(sum).collect();
+    let mean = |rows: &[Vec<f32>]| {
+        let sum = |at: usize| rows[1..].iter().fold(rows[0][at], |sum, row| sum + row[at]);
+        (0..width).map(|at| sum(at) / rows.len() as f32).collect::<Vec<f32>>()
+    };
+    let pooled = [mean(&states[..3]), mean(&states[3..])].concat();
+    let upload = |values: &[f32]| device.upload(values);
+    let norm = [upload(&weight)?, upload(&bias)?];
+    let tables = Tables::new(upload(&words)?, upload(&positions)?, upload(&kind)?, norm, 1e-12);
+    let (mut out, mut means) = (device.allocate(5 * width)?, device.allocate(2 * width)?);
+    embed(&tables, &Tokens::new(&ids, &places), None, None, &mut out)?;
+    pool(Pool::Mean, &out, &Texts::new(device, &[3.into(), 2.into()])?, width, &mut means)?;
+    Ok(same(&out, &states.concat())? && same(&means, &pooled)?)
 }
 
 fn rows_agree(device: &Device) -> Result<bool, Error> {

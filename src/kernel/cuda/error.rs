@@ -7,11 +7,11 @@ pub enum Error {
     #[error("{0}")]
     Missing(String),
     /// The memory does not suffice: less at a time may.
-    #[error("out of memory on {device}: {bytes} bytes were asked for, {free} are free")]
+    #[error("out of memory on {device}{}: --device cpu computes without it", asked(*bytes, *free))]
     Memory {
         /// Whose memory.
         device: String,
-        /// What was asked for.
+        /// What was asked for; 0 where that is not known.
         bytes: usize,
         /// What there was.
         free: usize,
@@ -29,4 +29,9 @@ pub enum Error {
         /// What it said.
         why: String,
     },
+}
+
+/// How much was asked for of how much.
+fn asked(bytes: usize, free: usize) -> String {
+    if bytes == 0 { String::new() } else { format!(", {bytes} bytes were asked for, {free} are free") }
 }

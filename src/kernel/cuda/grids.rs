@@ -6,6 +6,9 @@ use super::texts::Texts;
 use super::{Buffer, Device, Error};
 use crate::kernel::product::MAX_TERMS;
 
+/// As many terms the kernels sum in 32 bits that have not been joined (`tile.cuh`); products of longer rows do it in parts, attention and late interaction do not.
+pub(super) const BLOCK_TERMS: usize = 32_768;
+
 /// Digits come in steps of so many terms.
 const STEP: usize = 32;
 /// A column block of `grid_columns`, and its threads.

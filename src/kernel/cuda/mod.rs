@@ -25,6 +25,7 @@ pub mod embed;
 mod emulator;
 mod error;
 pub mod faults;
+mod functions;
 pub mod grids;
 mod machine;
 pub mod product;

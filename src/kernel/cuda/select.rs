@@ -1,13 +1,18 @@
 //! The best of many scores, and late interaction.
 
 use super::call::{Call, MAX_SHARED};
-use super::grids::Grids;
+use super::grids::{BLOCK_TERMS, Grids};
 use super::rows::rows_of;
 use super::texts::Texts;
 use super::{Buffer, Error};
 
 /// As many are selected at once at most.
 pub const MAX_BEST: usize = 4096;
+
+/// Query tokens of late interaction at most.
+pub const MAX_QUERY: usize = MAX_SHARED / 4;
+/// How wide they are at most.
+pub const MAX_WIDTH: usize = BLOCK_TERMS;
 
 /// Threads of a block: a row of scores, a pair of texts.
 const SELECT_THREADS: u32 = 256;
@@ -38,7 +43,7 @@ pub fn best(scores: &Buffer<f32>, n: usize, k: usize) -> Result<(Buffer<i32>, Bu
 /// belong to texts as said. NaN where products are beyond the range of f32 of both signs.
 ///
 /// # Errors
-/// As the device says; [`Error::TooLarge`] where a query has more than about 11,700 tokens.
+/// As the device says; [`Error::TooLarge`] where a query has more than [`MAX_QUERY`] tokens, or they are wider than [`MAX_WIDTH`].
 ///
 /// # Panics
 /// Shapes that do not fit.
@@ -51,10 +56,11 @@ pub fn max_sim(queries: &Grids, query_texts: &Texts, passages: &Grids, texts: &T
     let call = Call::new(device, "max_sim").buffer(&queries.digits).buffer(&queries.exponents);
     let call = call.long(queries.rows).buffer(&query_texts.starts).buffer(&passages.digits).buffer(&passages.exponents);
     let call = call.long(passages.rows).buffer(&texts.starts).int(queries.stride).buffer(&out);
-    let shared = 4 * query_texts.longest;
-    if shared > MAX_SHARED {
-        return Err(Error::TooLarge(format!("late interaction of {} query tokens", query_texts.longest)));
+    if query_texts.longest > MAX_QUERY || queries.k > MAX_WIDTH {
+        let what = format!("late interaction of {} query tokens, {} wide", query_texts.longest, queries.k);
+        return Err(Error::TooLarge(what));
     }
+    let shared = 4 * query_texts.longest;
     // SAFETY: shapes were compared above.
     unsafe { call.launch([texts.count, query_texts.count, 1], PAIR_THREADS, shared)? };
     Ok(out)

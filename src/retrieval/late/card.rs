@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Ragged;
 use crate::kernel::cuda::grids::Grids;
-use crate::kernel::cuda::select::{MAX_BEST, best, max_sim};
+use crate::kernel::cuda::select::{MAX_QUERY, MAX_WIDTH, best, max_sim};
 use crate::kernel::cuda::texts::{Length, Texts};
 use crate::kernel::cuda::{Device, Error, Faults};
 use crate::retrieval::Hit;
@@ -39,13 +39,12 @@ struct Placed {
 }
 
 impl Card {
-    /// Whether a card can keep so many passages of each query.
-    pub(super) fn suits(k: usize) -> bool {
-        (1..=MAX_BEST).contains(&k)
-    }
-
     /// As [`super::Search::of`].
     pub(super) fn of(device: &Device, queries: &Ragged<'_>, k: usize) -> Result<Self, RetrievalFault> {
+        let longest = (0..queries.texts()).map(|text| queries.rows(text..text + 1).len()).max().unwrap_or(0);
+        if longest > MAX_QUERY || queries.width() > MAX_WIDTH {
+            return Err(Error::TooLarge(format!("queries of {longest} tokens, {} wide", queries.width())).into());
+        }
         let group = |texts: Range<usize>| {
             let (first, best) = (texts.start, Best::new(texts.len(), k));
             Ok(Group { queries: Placed::of(device, queries, texts, ("query", 0))?, first, best })

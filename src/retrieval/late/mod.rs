@@ -77,18 +77,18 @@ impl Search {
         Ok(Self { width: queries.width(), seen: 0, place: Place::Processors(Processors::of(&queries, k)?) })
     }
 
-    /// The same on these devices, of several cards on the first. What is found is the same. More than 4,096 passages a query are searched for on processors.
+    /// The same on these devices, of several cards on the first. What is found is the same. Processors search for more than 4,096 passages a query, with queries of more
+    /// than 11,000 tokens, and where the card has no room for the queries.
     ///
     /// # Errors
     /// As [`Self::of`]; what a card says.
-    #[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "there are none"))]
     pub fn on(devices: &Devices, queries: Ragged<'_>, k: usize) -> Result<Self> {
+        check_width(&queries)?;
         #[cfg(feature = "cuda")]
-        if let (Some(device), true) = (devices.as_cards().first(), Card::suits(k)) {
-            check_width(&queries)?;
-            let card = Card::of(device, &queries, k)?;
+        if let Some(card) = super::card::open(devices, k, |device| Card::of(device, &queries, k))? {
             return Ok(Self { width: queries.width(), seen: 0, place: Place::Card(Box::new(card)) });
         }
+        let _ = devices;
         Self::of(queries, k)
     }
 

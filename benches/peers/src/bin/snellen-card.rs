@@ -29,8 +29,7 @@ fn main() -> Result<(), Fault> {
     let how = How { recipe: &recipe, batching, first: 0, done: &|_| {} };
     let texts = read_texts(texts)?;
     let mut embed = |_: &str, texts: &[String]| {
-        let tokens = model.tokenize(&recipe.prefix, texts)?;
-        Ok(model.embed(&tokens, &how)?.into_raw_vec_and_offset().0)
+        Ok(model.embed_texts(&how, texts)?.into_raw_vec_and_offset().0)
     };
     // What is loaded when it is first needed is loaded now.
     embed("given", &texts[..1])?;
