@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::bert::Text;
-use super::{Batching, How, Model, Tokens, WeightGradients};
+use super::{Batching, How, Model, Tokens, Wanted, WeightGradients};
 use crate::Result;
 
 /// What a way back gives.
@@ -32,13 +32,14 @@ impl Model {
         slope: impl Fn(usize, &[f32], &mut [f32]) -> T + Sync,
     ) -> Result<Gradients<T>> {
         let width = self.config().hidden;
-        assert!(shift.is_none_or(|shift| shift.dim() == (tokens.ids.len(), width)), "a row of the shift a token");
-        self.ready(how.recipe.layer)?.prepare_backward();
+        self.check_shift(tokens, shift);
+        self.ready(how.recipe.layer)?.prepare_backward(Wanted::WORDS);
         let batches = self.each_batch(tokens, how, |bert, texts, given, team| {
             let shift = shift.map(|shift| rows_of(shift, tokens, texts));
             let slopes =
                 |states: &[f32], gradient: &mut [f32]| each_slope(texts, given, width, states, gradient, &slope);
-            let (given, words) = bert.gradient(given, shift.as_deref(), how.recipe.layer, team, None, slopes)?;
+            let layer = how.recipe.layer;
+            let (given, words, _) = bert.gradient(given, shift.as_deref(), layer, team, Wanted::WORDS, slopes)?;
             Ok((texts.to_vec(), given, words))
         })?;
         let mut words = Array2::zeros((tokens.ids.len(), width));
@@ -80,33 +81,41 @@ impl Model {
         })
     }
 
-    /// As [`Self::gradients`], and the gradient of the texts' sum at every weight: sums over all tokens of all texts, in the order given, which are computed
-    /// together, whatever `how` says of batches.
+    /// As [`Self::gradients`], of what is `wanted`: `words` is empty unless that is, and at weights the gradient of the texts' sum, which sums over all tokens
+    /// of all texts in the order given. Those are computed together, whatever `how` says of batches.
     ///
     /// # Errors
+    /// As [`Self::gradients`].
+    ///
+    /// # Panics
     /// As [`Self::gradients`].
     pub fn weight_gradients<T: Send>(
         &self,
         tokens: &Tokens,
         how: &How<'_>,
+        shift: Option<ArrayView2<'_, f32>>,
+        wanted: Wanted,
         slope: impl Fn(usize, &[f32], &mut [f32]) -> T + Sync,
     ) -> Result<(Gradients<T>, WeightGradients)> {
         let width = self.config().hidden;
-        self.ready(how.recipe.layer)?.prepare_backward();
+        self.check_shift(tokens, shift);
+        self.ready(how.recipe.layer)?.prepare_backward(wanted);
         let together = How { batching: Batching { tokens: usize::MAX, ..Batching::default() }, ..*how };
+        let all = shift.map(|shift| shift.iter().copied().collect::<Vec<f32>>());
         let batches = self.each_batch(tokens, &together, |bert, texts, given, team| {
             let slopes =
                 |states: &[f32], gradient: &mut [f32]| each_slope(texts, given, width, states, gradient, &slope);
-            let mut weights = WeightGradients::default();
-            let done = bert.gradient(given, None, how.recipe.layer, team, Some(&mut weights), slopes)?;
-            Ok((done, weights))
+            bert.gradient(given, all.as_deref(), how.recipe.layer, team, wanted, slopes)
         })?;
-        let Some(((given, words), weights)) = batches.into_iter().next() else {
-            let nothing = Gradients { given: Vec::new(), words: Array2::zeros((0, width)) };
-            return Ok((nothing, WeightGradients::default()));
-        };
-        let words = Array2::from_shape_vec((tokens.ids.len(), width), words).expect("a row a token");
+        let none = || (Vec::new(), Vec::new(), WeightGradients::default());
+        let (given, words, weights) = batches.into_iter().next().unwrap_or_else(none);
+        let words = Array2::from_shape_vec((words.len() / width, width), words).expect("a row a token");
         Ok((Gradients { given, words }, weights))
+    }
+
+    fn check_shift(&self, tokens: &Tokens, shift: Option<ArrayView2<'_, f32>>) {
+        let shape = (tokens.ids.len(), self.config().hidden);
+        assert!(shift.is_none_or(|shift| shift.dim() == shape), "a row of the shift a token");
     }
 }
 

@@ -21,12 +21,13 @@ mod pooling;
 mod space;
 mod surface;
 mod tokens;
+mod trained;
 mod unigram;
 mod weights;
 mod words;
 
 pub use batching::{Batching, Order};
-pub use bert::WeightGradients;
+pub use bert::{Parameters, Wanted, WeightGradients};
 pub use cache::Cache;
 pub use config::{Architecture, Config};
 pub use gradient::Gradients;

@@ -194,6 +194,15 @@ impl Model {
         tokenizer.and(weights)
     }
 
+    /// The encoder, which computes on processors from now on.
+    ///
+    /// # Panics
+    /// It is not loaded.
+    pub(super) fn on_processors(&mut self) -> &mut Bert {
+        (self.cards, self.devices) = (None, Devices::processors());
+        self.bert.get_mut().expect("it is loaded")
+    }
+
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
     }

@@ -99,7 +99,7 @@ impl Model {
         let words = bert.words();
         let mut rows = Array2::zeros((ids.len(), self.config().hidden));
         for (id, mut row) in ids.iter().zip(rows.rows_mut()) {
-            words.row(*id as usize, row.as_slice_mut().expect("contiguous"));
+            words.row(*id, row.as_slice_mut().expect("contiguous"));
         }
         Ok(rows)
     }

@@ -11,8 +11,8 @@ use super::{EncoderFault, config};
 use crate::Result;
 use crate::data::folder::{Bytes, Folder};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The tensors of a checkpoint, by name.
 pub struct Weights {
@@ -124,7 +124,7 @@ impl Weights {
         if info.shape != shape {
             return Err(refuse(format!("its shape is {:?}, the configuration asks for {shape:?}", info.shape)).into());
         }
-        if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        if !is_float(info.dtype) {
             return Err(refuse(format!("its type is {:?}, not F32, F16 or BF16", info.dtype)).into());
         }
         let bytes = &shard.bytes[info.range.clone()];
@@ -149,6 +149,11 @@ impl Weights {
         let what = format!("value {} is {}", first + i, values[i]);
         Err(EncoderFault::Tensor { file, tensor: name.to_owned(), what }.into())
     }
+}
+
+/// Whether values of this type are read.
+pub(super) fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
 /// What the safetensors crate leaves out: how many bytes are missing, or which tensor it is that does not fill its bytes.

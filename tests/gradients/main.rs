@@ -10,7 +10,7 @@ use double::Bert;
 use ndarray::Array2;
 use snellen::data::digest::Digest;
 use snellen::data::folder::Folder;
-use snellen::encoder::{Batching, How, Model, Order, Pooling, Recipe, Tokens};
+use snellen::encoder::{Batching, How, Model, Order, Pooling, Recipe, Tokens, Wanted};
 use snellen::kernel::isa::Isa;
 use snellen::kernel::random::Stream;
 
@@ -73,7 +73,7 @@ fn compare_with_differences(folder: &Path, draws: usize) {
     }
 
     let states = |text: usize, states: &[f32], out: &mut [f32]| recipe.back(states, direction(text, width), out);
-    let (again, weights) = model.weight_gradients(&tokens, &how(&recipe), states).unwrap();
+    let (again, weights) = model.weight_gradients(&tokens, &how(&recipe), None, Wanted::ALL, states).unwrap();
     assert_eq!(again.words, gradients.words, "gradients at words do not depend on what else is asked for");
     let names: Vec<&String> = weights.tensors.keys().collect();
     // The gradient at a key's bias is zero (softmax does not see what all scores have in common): what comes out is rounding.
@@ -171,7 +171,7 @@ fn digest(model: &Model, tokens: &Tokens, recipe: &Recipe, batching: Batching) -
     let states = |text: usize, states: &[f32], out: &mut [f32]| {
         recipe.back(states, direction(text, width), out);
     };
-    let (_, weights) = model.weight_gradients(tokens, &how, states).unwrap();
+    let (_, weights) = model.weight_gradients(tokens, &how, None, Wanted::ALL, states).unwrap();
     let bytes = |values: &mut dyn Iterator<Item = &f32>| values.flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let mut of_weights = Digest::new();
     for (name, tensor) in &weights.tensors {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use snellen::data::folder::Folder;
-use snellen::encoder::Model;
+use snellen::encoder::{Model, Wanted};
 
 use super::{fetched, how, largest};
 
@@ -39,7 +39,7 @@ fn all_minilm_l6_v2_slopes_as_pytorch_says() {
     let tokens = model.tokenize("", &TEXTS).unwrap();
     let direction: Vec<f32> = (0..width).map(|i| (((i * 7919 + 13) % 1009) as f64 / 504.5 - 1.0) as f32).collect();
     let slope = |_: usize, states: &[f32], out: &mut [f32]| recipe.back(states, direction.clone(), out);
-    let (gradients, weights) = model.weight_gradients(&tokens, &how(&recipe), slope).unwrap();
+    let (gradients, weights) = model.weight_gradients(&tokens, &how(&recipe), None, Wanted::ALL, slope).unwrap();
 
     let mut worst = 0.0f32;
     for text in 0..TEXTS.len() {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::forward::{each_head, places};
 use super::tape::{LayerTape, Tape};
-use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text, WeightGradients};
+use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text, Wanted, WeightGradients};
 use crate::encoder::Config;
 use crate::encoder::space::{HeadSpace, Space, Spaces};
 use crate::encoder::weights::Weights;
@@ -22,12 +22,14 @@ struct Way<'a> {
     bert: &'a Bert,
     places: &'a [Place],
     team: &'a Team<'a>,
+    wanted: Wanted,
 }
 
 impl Bert {
     /// Packs what gradients need besides what states need.
-    pub(in crate::encoder) fn prepare_backward(&self) {
-        self.layers.par_iter().for_each(|layer| {
+    pub(in crate::encoder) fn prepare_backward(&self, wanted: Wanted) {
+        let passed = self.layers.par_iter().enumerate().filter(|(i, _)| !wanted.ends_before(*i));
+        passed.for_each(|(_, layer)| {
             for linear in [&layer.attention, &layer.attention_output, &layer.intermediate, &layer.output] {
                 linear.transposed(&self.weights);
             }
@@ -35,18 +37,19 @@ impl Bert {
     }
 
     /// Hidden states after `layer` layers, `shift` added to the word embeddings, of which `slope` makes the gradient of a scalar at the states
-    /// ([T, H] both; the gradient is 0 when it comes). Returns what that returns and the gradient at the word embeddings, [T, H].
+    /// ([T, H] both; the gradient is 0 when it comes). Returns what that returns, and what is `wanted`: the gradient at the word embeddings, [T, H], or
+    /// nothing, and those at weights.
     pub(in crate::encoder) fn gradient<T>(
         &self,
         texts: &[Text<'_>],
         shift: Option<&[f32]>,
         layer: usize,
         team: &Team<'_>,
-        weights: Option<&mut WeightGradients>,
+        wanted: Wanted,
         slope: impl FnOnce(&[f32], &mut [f32]) -> T,
-    ) -> Result<(T, Vec<f32>), Stopped> {
+    ) -> Result<(T, Vec<f32>, WeightGradients), Stopped> {
         let (tokens, places) = places(texts);
-        let way = Way { bert: self, places: &places, team };
+        let way = Way { bert: self, places: &places, team, wanted };
         self.spaces.pass(|space| {
             self.spaces.tape(|tape| {
                 tape.rewind();
@@ -56,39 +59,44 @@ impl Bert {
                 let mut gradient = space.gradient.sized(tokens, h);
                 gradient.fill(0.0);
                 let given = slope(states.as_slice().expect("contiguous"), contiguous(&mut gradient));
+                let mut weights = WeightGradients::default();
                 // Nothing comes of nothing: whoever asks for no slope pays for no way back.
-                if weights.is_some() || gradient.iter().any(|x| *x != 0.0) {
-                    way.back(space, tape, texts, weights)?;
+                if wanted != Wanted::WORDS || gradient.iter().any(|x| *x != 0.0) {
+                    way.back(space, tape, texts, &mut weights)?;
                 }
-                Ok((given, space.gradient.sized(tokens, h).as_slice().expect("contiguous").to_vec()))
+                let words = space.gradient.sized(if wanted.words { tokens } else { 0 }, h);
+                Ok((given, words.as_slice().expect("contiguous").to_vec(), weights))
             })
         })
     }
 }
 
 impl Way<'_> {
-    /// From the gradient at the states to that at the word embeddings, in the space's `gradient`.
+    /// From the gradient at the states to that at the word embeddings, in the space's `gradient`, or as far as is wanted.
     fn back(
         &self,
         space: &mut Space,
         tape: &Tape,
         texts: &[Text<'_>],
-        mut weights: Option<&mut WeightGradients>,
+        weights: &mut WeightGradients,
     ) -> Result<(), Stopped> {
-        let (bert, places) = (self.bert, self.places);
+        let (bert, places, wanted) = (self.bert, self.places, self.wanted);
         for (i, (layer, kept)) in bert.layers.iter().zip(tape.layers()).enumerate().rev() {
-            let done = self.layer(layer, kept, space, weights.as_deref_mut());
+            if wanted.ends_before(i) {
+                return Ok(());
+            }
+            let done = self.layer(layer, kept, space, (i >= wanted.from).then_some(&mut *weights));
             done.map_err(|e| Stopped::at(format!("gradient of layer {i}"), places, e))?;
         }
         let h = bert.config.hidden;
         let tokens = places.last().map_or(0, |last| last.rows.end);
         let mut gradient = space.gradient.sized(tokens, h);
         let gradient = contiguous(&mut gradient);
-        bert.norm.back(tape.embedded.values(), gradient, weights.as_deref_mut());
+        bert.norm.back(tape.embedded.values(), gradient, wanted.embeddings.then_some(&mut *weights));
         if let Some(row) = gradient.chunks_exact(h).position(|row| row.iter().any(|x| !x.is_finite())) {
             return Err(Stopped::at("gradient of the embeddings".to_owned(), places, NotFinite { row }));
         }
-        if let Some(weights) = weights {
+        if wanted.embeddings {
             weights.embeddings(bert, texts, gradient);
         }
         Ok(())

@@ -84,7 +84,7 @@ impl Bert {
         let config = &self.config;
         let mut words = vec![0.0; config.vocabulary * config.hidden];
         let table = self.words();
-        words.chunks_exact_mut(config.hidden).enumerate().for_each(|(id, row)| table.row(id, row));
+        words.chunks_exact_mut(config.hidden).zip(0..).for_each(|(row, id)| table.row(id, row));
         let norm = CardNorm::of(&self.norm, device)?;
         let tables = Tables::new(
             device.upload(&words)?,

@@ -67,7 +67,7 @@ impl Bert {
         let mut rows_left = states.chunks_exact_mut(h).enumerate();
         for text in texts {
             for (position, (id, (token, row))) in text.ids.iter().zip(rows_left.by_ref()).enumerate() {
-                words.row(*id as usize, row);
+                words.row(*id, row);
                 if let Some(shift) = shift {
                     rows::add(row, &shift[token * h..][..h]);
                 }

@@ -18,6 +18,30 @@ pub struct WeightGradients {
     pub words: BTreeMap<u32, Vec<f32>>,
 }
 
+/// Which gradients a way back is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those at the weights of the layers from this one on.
+    pub from: usize,
+    /// Those at the embeddings and the weights of their norm.
+    pub embeddings: bool,
+    /// That at the word embedding of every token.
+    pub words: bool,
+}
+
+impl Wanted {
+    /// All there are.
+    pub const ALL: Self = Self { from: 0, embeddings: true, words: true };
+
+    /// That at the word embedding of every token, and nothing else.
+    pub const WORDS: Self = Self { from: usize::MAX, embeddings: false, words: true };
+
+    /// Whether a way back ends before this layer.
+    pub(super) fn ends_before(self, layer: usize) -> bool {
+        layer < self.from && !self.embeddings && !self.words
+    }
+}
+
 impl WeightGradients {
     /// At W and b, from a linear layer's input `x` [T, k] and the gradient at its output [T, n]: gradientᵀ·x, an exact product over T, and column sums.
     pub(super) fn linear(&mut self, linear: &Linear, x: &[f32], gradient: ArrayView2<'_, f32>, team: &Team<'_>) {
@@ -65,9 +89,8 @@ impl WeightGradients {
                 rows::add(self.words.entry(*id).or_insert_with(|| vec![0.0; h]), row);
             }
         }
-        let name = |part: &str| bert.word.replace("word_embeddings", part);
-        self.put(name("position_embeddings"), &[config.positions, h], positions);
-        self.put(name("token_type_embeddings"), &[config.types, h], types);
+        self.put(bert.beside_words("position_embeddings"), &[config.positions, h], positions);
+        self.put(bert.beside_words("token_type_embeddings"), &[config.types, h], types);
     }
 
     fn put(&mut self, name: String, shape: &[usize], values: Vec<f32>) {

@@ -8,9 +8,10 @@ mod backward;
 mod card;
 mod forward;
 mod gradients;
+mod parameters;
 mod tape;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -19,7 +20,8 @@ use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
 pub(super) use card::{Card, Halt};
-pub use gradients::WeightGradients;
+pub use gradients::{Wanted, WeightGradients};
+pub use parameters::Parameters;
 pub(super) use tape::Tape;
 
 use super::Config;
@@ -37,6 +39,8 @@ pub(super) struct Bert {
     config: Config,
     weights: Weights,
     word: String,
+    /// Rows of the word embeddings that are not the checkpoint's.
+    changed: BTreeMap<u32, Vec<f32>>,
     positions: Vec<f32>,
     token_type: Vec<f32>,
     norm: LayerNorm,
@@ -53,6 +57,12 @@ struct Layer {
     intermediate: Linear,
     output: Linear,
     output_norm: LayerNorm,
+}
+
+/// The word embeddings of a checkpoint, some of them changed.
+pub(super) struct WordTable<'a> {
+    tensor: Tensor<'a>,
+    changed: &'a BTreeMap<u32, Vec<f32>>,
 }
 
 /// A text to be encoded.
@@ -122,13 +132,15 @@ impl Bert {
             .map(|i| Layer::load(&weights, &format!("{prefix}encoder.layer.{i}"), &config, form))
             .collect();
         let layers = layers.into_iter().collect::<Result<_>>()?;
-        Ok(Self { config, weights, word, positions, token_type, norm, layers, spaces: Spaces::new(form) })
+        let (changed, spaces) = (BTreeMap::new(), Spaces::new(form));
+        Ok(Self { config, weights, word, changed, positions, token_type, norm, layers, spaces })
     }
 
     /// The word embeddings.
-    pub(super) fn words(&self) -> Tensor<'_> {
+    pub(super) fn words(&self) -> WordTable<'_> {
         let shape = [self.config.vocabulary, self.config.hidden];
-        self.weights.tensor(&self.word, &shape).expect("its shape was checked when it was loaded")
+        let tensor = self.weights.tensor(&self.word, &shape).expect("its shape was checked when it was loaded");
+        WordTable { tensor, changed: &self.changed }
     }
 
     /// Refuses a word embedding of these ids that is not finite. All else was looked at when it was loaded.
@@ -136,10 +148,20 @@ impl Bert {
         let (h, words) = (self.config.hidden, self.words());
         let mut row = vec![0.0; h];
         for id in ids.iter().collect::<BTreeSet<_>>() {
-            words.row(*id as usize, &mut row);
+            words.row(*id, &mut row);
             self.weights.check_finite(&self.word, *id as usize * h, &row)?;
         }
         Ok(())
+    }
+}
+
+impl WordTable<'_> {
+    /// The embedding of a token.
+    pub(super) fn row(&self, id: u32, out: &mut [f32]) {
+        match self.changed.get(&id) {
+            Some(row) => out.copy_from_slice(row),
+            None => self.tensor.row(id as usize, out),
+        }
     }
 }
 

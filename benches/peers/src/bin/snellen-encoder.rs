@@ -3,7 +3,7 @@
 use peers::{Fault, encoder_answer, read_texts, seconds, serve};
 use serde_json::{Value, json};
 use snellen::data::folder::Folder;
-use snellen::encoder::{Batching, How, Model};
+use snellen::encoder::{Batching, How, Model, Wanted};
 
 /// Texts whose gradients at weights are summed.
 const BATCH: usize = 32;
@@ -47,7 +47,7 @@ fn gradients(model: &Model, how: &How<'_>, texts: &[String], at: &str) -> Result
         for batch in texts.chunks(BATCH) {
             let tokens = model.tokenize(&how.recipe.prefix, batch)?;
             let slope = |_: usize, states: &[f32], out: &mut [f32]| how.recipe.back(states, direction.clone(), out);
-            add(&model.weight_gradients(&tokens, how, slope)?.0.words);
+            add(&model.weight_gradients(&tokens, how, None, Wanted::ALL, slope)?.0.words);
         }
         Ok(())
     })?;

@@ -1,0 +1,92 @@
+//! A model whose weights change: taken over, and written as a folder that other programs load.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{EncoderFault, Model, Parameters, Wanted, config, weights};
+use crate::Result;
+use crate::data::tensors::{self, Dtype, Layout};
+use crate::data::{FileFault, atomic};
+
+const CONFIG: &str = "config.json";
+
+impl Model {
+    /// The tensors whose gradients are wanted, as the checkpoint has them; of the word embeddings none.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be used.
+    pub fn parameters(&self, wanted: Wanted) -> Result<Parameters> {
+        self.ready(0)?.parameters(wanted)
+    }
+
+    /// Takes over other values of tensors and of words, on top of those that were taken over before. Their digest is the checkpoint's nevertheless, so that
+    /// what this model computes is not to be cached; and it computes on processors from now on.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    ///
+    /// # Panics
+    /// Tensors that the model has not, or has with another number of values.
+    pub fn assign(&mut self, values: &Parameters) -> Result<()> {
+        self.ready(0)?;
+        let file = self.name().to_owned();
+        let refuse = |tensor| EncoderFault::Weights { file, what: format!("{tensor} has a value that is not finite") };
+        Ok(self.on_processors().assign(values).map_err(refuse)?)
+    }
+
+    /// Writes a folder with this model's files and its tensors of floats, `values` instead of those of the checkpoint: f32, in one file, which is written last.
+    ///
+    /// # Errors
+    /// A folder that cannot be written; a tensor of another size.
+    pub fn save(&self, values: &Parameters, folder: &Path) -> Result<()> {
+        let (weights, bert) = (self.weights()?, self.ready(0)?);
+        let mut others = self.folder().names()?;
+        let shards = weights::files(self.folder())?;
+        others.retain(|name| name != CONFIG && name != weights::INDEX && !shards.contains(name));
+        for name in others {
+            atomic::write(&folder.join(&name), &self.folder().read(&name)?)?;
+        }
+        let mut settings: BTreeMap<String, Value> = config::json(self.folder(), CONFIG)?;
+        // Loaders that believe it would round what was trained.
+        for name in ["torch_dtype", "dtype"] {
+            settings.get_mut(name).into_iter().for_each(|dtype| *dtype = "float32".into());
+        }
+        let text = serde_json::to_string_pretty(&settings).expect("JSON goes on being JSON");
+        atomic::write(&folder.join(CONFIG), format!("{text}\n").as_bytes())?;
+
+        let floats: Vec<_> = weights.iter().filter(|(_, info)| weights::is_float(info.dtype)).collect();
+        let layout: Vec<_> =
+            floats.iter().map(|(name, info)| Layout { name, dtype: Dtype::F32, shape: &info.shape }).collect();
+        let path = folder.join(weights::SINGLE);
+        atomic::write_with(&path, |out| {
+            // As transformers wants it.
+            tensors::stream(out, &layout, &[("format", "pt".to_owned())], |i, out| {
+                let (name, info) = floats[i];
+                let mut put = |values: &[f32]| {
+                    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+                    out.write_all(&bytes).map_err(FileFault::io("write", &path))
+                };
+                if let Some(values) = values.tensors.get(name) {
+                    assert_eq!(values.len(), info.shape.iter().product::<usize>(), "as many values as {name} has");
+                    return Ok(put(values)?);
+                }
+                let none = BTreeMap::new();
+                let changed = if name == bert.word_tensor() { &values.words } else { &none };
+                let tensor = weights.tensor(name, &info.shape)?;
+                let mut row = vec![0.0; info.shape.last().copied().unwrap_or(1)];
+                for id in 0..info.shape.iter().product::<usize>() / row.len().max(1) {
+                    match u32::try_from(id).ok().and_then(|id| changed.get(&id)) {
+                        Some(changed) => put(changed)?,
+                        None => {
+                            tensor.row(id, &mut row);
+                            put(&row)?;
+                        }
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+}
