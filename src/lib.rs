@@ -6,7 +6,7 @@
 //! | floor | module | job |
 //! |---|---|---|
 //! | 5 | [`report`] | verdict tables for people and machines |
-//! | 4 | [`claim`] | published cells, recipes, verdicts |
+//! | 4 | [`claim`], [`distill`] | published cells, recipes, verdicts; a student learns from a teacher |
 //! | 3 | [`task`], [`attack`] | data → queries, corpus, judgements → cells; perturbed texts, attacks |
 //! | 2 | [`retrieval`], [`metric`], [`transport`], [`encoder`] | rankings, measures, transport plans, embeddings |
 //! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |
@@ -14,6 +14,7 @@
 pub mod attack;
 pub mod claim;
 pub mod data;
+pub mod distill;
 pub mod encoder;
 mod error;
 pub mod kernel;

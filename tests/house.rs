@@ -3,9 +3,10 @@
 use std::path::Path;
 
 /// Folders of `src/` and their floors.
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 11] = [
     ("report", 5),
     ("claim", 4),
+    ("distill", 4),
     ("task", 3),
     ("attack", 3),
     ("retrieval", 2),

@@ -127,7 +127,7 @@ impl Ball {
     }
 
     /// The ball's size for a text.
-    fn size(&self, own: &[usize], words: &Array2<f32>) -> f64 {
+    pub(crate) fn size(&self, own: &[usize], words: &Array2<f32>) -> f64 {
         let squares = |row: &usize| words.row(*row).iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
         let mean = own.iter().map(squares).sum::<f64>() / own.len().max(1) as f64;
         self.radius
@@ -139,7 +139,7 @@ impl Ball {
     }
 
     /// Puts a text's shift somewhere in its ball: numbers even in ±1/√n, times its size (FreeLB's start).
-    fn scatter(&self, shift: &mut Array2<f32>, own: &[usize], radius: f64, stream: &mut Stream) {
+    pub(crate) fn scatter(&self, shift: &mut Array2<f32>, own: &[usize], radius: f64, stream: &mut Stream) {
         let count = (own.len() * shift.ncols()).max(1) as f64;
         let scale = radius * if self.norm == Norm::Text { 1.0 / count.sqrt() } else { 1.0 };
         for row in own {
@@ -149,7 +149,7 @@ impl Ball {
     }
 
     /// A step up the slope, and back into the ball.
-    fn advance(&self, shift: &mut Array2<f32>, slopes: &Array2<f32>, own: &[usize], radius: f64) {
+    pub(crate) fn advance(&self, shift: &mut Array2<f32>, slopes: &Array2<f32>, own: &[usize], radius: f64) {
         let stride = (self.stride * radius) as f32;
         let whole = self.whole(slopes, own);
         for row in own {

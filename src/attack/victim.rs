@@ -9,6 +9,7 @@ use super::fault::AttackFault;
 use crate::Result;
 use crate::encoder::{Batching, Gradients, How, Located, Model, Recipe, Tokens};
 use crate::kernel::product::{Columns, Form, Rows, product};
+use crate::transport::cost::uniform;
 use crate::transport::{Loss, Solver};
 
 /// Texts that are scored together: their scores stay in the cache.
@@ -222,7 +223,8 @@ fn transported(
     let width = document.ncols();
     let states = ArrayView2::from_shape((located.ids.len(), width), states).expect("a row a token");
     let own = located.own();
-    let loss = Loss::of(states.select(Axis(0), &own).view(), document.view(), solver)?;
+    let masses = [uniform(own.len()), uniform(document.nrows())];
+    let loss = Loss::of(states.select(Axis(0), &own).view(), document.view(), masses, solver)?;
     for (token, row) in own.into_iter().zip(loss.gradient.rows()) {
         out[token * width..][..width].copy_from_slice(row.as_slice().expect("contiguous"));
     }

@@ -17,19 +17,24 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// Of tokens `student` [m, d] and `teacher` [n, d], all of one mass, at distances 1 − cos. The plan that `solver` finds is held fixed, as OPTICAL does (Huang
+    /// Of tokens `student` [m, d] and `teacher` [n, d], of these masses, at distances 1 − cos. The plan that `solver` finds is held fixed, as OPTICAL does (Huang
     /// et al., WSDM 2023, arXiv 2301.12566): of a plan that is the best one this is the gradient of the least cost. A sentence without tokens
     /// costs nothing.
     ///
     /// # Errors
-    /// As [`Distance::between`] and [`Solver::solve`].
-    pub fn of(student: ArrayView2<'_, f32>, teacher: ArrayView2<'_, f32>, solver: &Solver) -> Result<Self> {
+    /// As [`Distance::between`], [`Problem::new`] and [`Solver::solve`].
+    pub fn of(
+        student: ArrayView2<'_, f32>,
+        teacher: ArrayView2<'_, f32>,
+        [own, others]: [Vec<f64>; 2],
+        solver: &Solver,
+    ) -> Result<Self> {
         let mut gradient = Array2::zeros(student.dim());
         if student.is_empty() || teacher.is_empty() {
             return Ok(Self { cost: 0.0, gradient });
         }
         let costs = Distance::Cosine.between(student, teacher)?;
-        let solved = solver.solve(&Problem::uniform(costs.view())?)?;
+        let solved = solver.solve(&Problem::new(costs.view(), own, others)?)?;
         let directions: Vec<Vec<f64>> = teacher.rows().into_iter().map(|row| unit(row).0).collect();
         for (i, mut out) in gradient.rows_mut().into_iter().enumerate() {
             let (own, length) = unit(student.row(i));
@@ -57,7 +62,13 @@ fn unit(row: ArrayView1<'_, f32>) -> (Vec<f64>, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::cost::uniform;
     use crate::transport::{Exact, Sinkhorn};
+
+    fn loss(student: &Array2<f32>, teacher: &Array2<f32>, solver: &Solver) -> Result<Loss> {
+        let masses = [student, teacher].map(|tokens| uniform(tokens.nrows()));
+        Loss::of(student.view(), teacher.view(), masses, solver)
+    }
 
     fn tokens(rows: usize, salt: usize) -> Array2<f32> {
         Array2::from_shape_fn((rows, 5), |(i, j)| (((i * 7 + j * 3 + salt) * 7919) % 101) as f32 / 25.0 - 2.0)
@@ -67,8 +78,8 @@ mod tests {
     fn the_gradient_is_that_of_the_least_cost() {
         let solver = Solver::Exact(Exact::default());
         let (student, teacher) = (tokens(4, 1), tokens(6, 50));
-        let loss = Loss::of(student.view(), teacher.view(), &solver).unwrap();
-        let cost = |student: &Array2<f32>| Loss::of(student.view(), teacher.view(), &solver).unwrap().cost;
+        let loss = loss(&student, &teacher, &solver).unwrap();
+        let cost = |student: &Array2<f32>| self::loss(student, &teacher, &solver).unwrap().cost;
         for i in 0..4 {
             for j in 0..5 {
                 // A power of two: what is added is what was meant.
@@ -88,10 +99,10 @@ mod tests {
     fn tokens_that_are_met_cost_nothing_and_none_cost_nothing() {
         let teacher = tokens(3, 2);
         for solver in [Solver::Exact(Exact::default()), Solver::Sinkhorn(Sinkhorn::default())] {
-            let none = Loss::of(Array2::zeros((0, 5)).view(), teacher.view(), &solver).unwrap();
+            let none = loss(&Array2::zeros((0, 5)), &teacher, &solver).unwrap();
             assert_eq!((none.cost, none.gradient.dim()), (0.0, (0, 5)));
         }
-        let met = Loss::of(teacher.view(), teacher.view(), &Solver::Exact(Exact::default())).unwrap();
+        let met = loss(&teacher, &teacher, &Solver::Exact(Exact::default())).unwrap();
         assert!(met.cost < 1e-15, "{}", met.cost);
         assert!(met.gradient.iter().all(|x| x.abs() < 1e-7), "{:?}", met.gradient);
     }
@@ -99,7 +110,7 @@ mod tests {
     #[test]
     fn a_row_of_zeros_has_no_direction() {
         let zero = Array2::zeros((2, 5));
-        let found = Loss::of(zero.view(), tokens(3, 2).view(), &Solver::Exact(Exact::default()));
+        let found = loss(&zero, &tokens(3, 2), &Solver::Exact(Exact::default()));
         assert_eq!(found.unwrap_err().to_string(), "row 0 is zero: it has no direction, and no cosine distance");
     }
 }

@@ -1,6 +1,7 @@
 //! Gradients at weights: sums over all tokens of a batch.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use ndarray::{Array2, ArrayD, ArrayView2, IxDyn};
 
@@ -91,6 +92,22 @@ impl WeightGradients {
         }
         self.put(bert.beside_words("position_embeddings"), &[config.positions, h], positions);
         self.put(bert.beside_words("token_type_embeddings"), &[config.types, h], types);
+    }
+
+    /// Adds those of another scalar.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (name, values) in other.tensors {
+            match self.tensors.entry(name) {
+                Entry::Vacant(free) => drop(free.insert(values)),
+                Entry::Occupied(mut there) => *there.get_mut() += &values,
+            }
+        }
+        for (id, row) in other.words {
+            match self.words.entry(id) {
+                Entry::Vacant(free) => drop(free.insert(row)),
+                Entry::Occupied(mut there) => rows::add(there.get_mut(), &row),
+            }
+        }
     }
 
     fn put(&mut self, name: String, shape: &[usize], values: Vec<f32>) {

@@ -1,0 +1,15 @@
+//! What can be wrong with a distillation.
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DistillFault {
+    #[error("{file}: {what}")]
+    Config { file: String, what: String },
+    #[error("{language}: no pair of which both sides have tokens, and neither more than {longest}")]
+    NoPairs { language: String, longest: usize },
+    #[error("step {step}: {what}")]
+    Step { step: usize, what: String },
+    #[error("{file}: {what}")]
+    State { file: String, what: String },
+}
+
+impl crate::error::Fault for DistillFault {}

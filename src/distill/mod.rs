@@ -1,0 +1,313 @@
+//! Distillation: a student learns to embed translations where a teacher embeds their sentences, from bitext alone. Token alignment is optimal transport, the loss the
+//! inner product of plan and costs, the plan held fixed for the gradient (OPTICAL: Huang et al., WSDM 2023, arXiv 2301.12566); or one of its rivals.
+//!
+//! A [`Config`] says everything; a [`Distillation`] goes step by step. Which pairs a step sees, what is drawn and every sum are decided by the configuration alone, so
+//! that a student has one SHA-256 whatever the threads, the instruction set, and wherever it was interrupted.
+
+pub mod config;
+mod fault;
+mod lesson;
+mod objective;
+mod optimizer;
+mod sample;
+mod state;
+mod step;
+
+use std::path::Path;
+
+use ndarray::{Array2, Axis, s};
+
+pub use config::Config;
+
+use fault::DistillFault;
+use lesson::{Language, Lesson, Reader};
+use objective::{Objective, Target, Terms};
+use optimizer::Weights;
+use sample::Sampler;
+use state::State;
+use step::{Pupil, Texts};
+
+use crate::Result;
+use crate::attack::text::{self, Perturber};
+use crate::data::bitext::Pair;
+use crate::data::digest::Digest;
+use crate::encoder::{Batching, How, Located, Model, Recipe, Tokens, Wanted};
+use crate::kernel::ARITH;
+use crate::retrieval::dense;
+
+/// Bitext of a language, in the order of the configuration.
+#[derive(Clone, Debug)]
+pub struct Bitext {
+    /// The language.
+    pub language: String,
+    /// Sentences (`source`) and their translations (`target`).
+    pub pairs: Vec<Pair>,
+}
+
+/// What is known of a step that was made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Its number, from 1.
+    pub step: usize,
+    /// What was made small: the mean over the texts, clean and others as they are weighted.
+    pub loss: f64,
+    /// Of clean texts: the cost of transport, before it is weighted.
+    pub tokens: f64,
+    /// Of clean texts: the squared distance of embeddings, before it is weighted.
+    pub pooled: f64,
+    /// The loss of shifted or perturbed texts.
+    pub other: Option<f64>,
+    /// The length of the gradient, before it was shortened.
+    pub gradient: f64,
+    /// The learning rate.
+    pub rate: f64,
+    /// How many tokens the student read, clean.
+    pub read: usize,
+}
+
+/// What a validation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// After which step.
+    pub step: usize,
+    /// The share of translations that find their sentences, by language.
+    pub accuracy: Vec<(String, f64)>,
+}
+
+impl Validated {
+    /// Over the languages.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.accuracy.iter().map(|(_, accuracy)| accuracy).sum::<f64>() / self.accuracy.len() as f64
+    }
+}
+
+/// A student in the making.
+pub struct Distillation<'a> {
+    config: &'a Config,
+    teacher: &'a Model,
+    student: Model,
+    recipes: [Recipe; 2],
+    objective: Objective,
+    trained: Wanted,
+    languages: Vec<Language>,
+    validation: Vec<Found>,
+    sampler: Sampler,
+    state: State,
+    key: String,
+}
+
+/// What validation looks for.
+struct Found {
+    language: String,
+    translations: Vec<String>,
+    /// The teacher's embeddings of the sentences.
+    sentences: Array2<f32>,
+}
+
+impl<'a> Distillation<'a> {
+    /// Makes ready: `student` is a model of its own even where it is the teacher's checkpoint; `bitext` and `validation` are what the configuration names.
+    ///
+    /// # Errors
+    /// Models that cannot be used or are not as wide as each other; a layer that one has not; a language without pairs.
+    pub fn new(
+        config: &'a Config,
+        teacher: &'a Model,
+        student: Model,
+        bitext: &[Bitext],
+        validation: &[Bitext],
+    ) -> Result<Self> {
+        let refuse = |what: String| DistillFault::Config { file: "the configuration".to_owned(), what };
+        let widths = [teacher, &student].map(|model| model.config().hidden);
+        if widths[0] != widths[1] {
+            let what = format!("the teacher is {} wide, the student {}", widths[0], widths[1]);
+            return Err(refuse(what).into());
+        }
+        let recipe = |model: &Model, prefix: &str| {
+            let layer = config.layer.unwrap_or(model.config().layers);
+            Recipe { prefix: prefix.to_owned(), layer, ..model.recipe() }
+        };
+        let recipes = [recipe(teacher, &config.teacher_prefix), recipe(&student, &config.student_prefix)];
+        teacher.load(recipes[0].layer)?;
+        student.load(recipes[1].layer)?;
+        let layers = recipes[1].layer;
+        if config.trained.from_layer >= layers && !config.trained.embeddings {
+            let what = format!("trained.from_layer = {}: of {layers} layers none is left", config.trained.from_layer);
+            return Err(refuse(what).into());
+        }
+        let wanted = Wanted { from: config.trained.from_layer, embeddings: config.trained.embeddings, words: false };
+        let weights = Weights { values: student.parameters(wanted)?, ..Weights::default() };
+        let state = State { weights, ..State::default() };
+        let reader = Reader {
+            teacher,
+            student: &student,
+            prefixes: [&config.teacher_prefix, &config.student_prefix],
+            both_sides: config.both_sides,
+            longest: config.longest,
+        };
+        let languages = bitext.iter().map(|part| reader.language(&part.language, &part.pairs));
+        let languages = languages.collect::<Result<Vec<Language>>>()?;
+        let sizes: Vec<usize> = languages.iter().map(|language| language.pairs.len()).collect();
+        let mut distillation = Self {
+            config,
+            teacher,
+            objective: Objective::of(&config.objective).map_err(refuse)?,
+            trained: wanted,
+            languages,
+            validation: Vec::new(),
+            sampler: Sampler::new(config.seed, &sizes, config.temperature),
+            state,
+            key: key(config, [teacher, &student], bitext, validation),
+            student,
+            recipes,
+        };
+        distillation.validation = validation.iter().map(|part| distillation.found(part)).collect::<Result<_>>()?;
+        Ok(distillation)
+    }
+
+    /// Whether training is over: after the last step, or where validation no longer gets better.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let patience = self.config.validation.as_ref().map_or(0, |validation| validation.patience);
+        self.state.step >= self.config.steps || patience > 0 && self.state.stale >= patience
+    }
+
+    /// Steps that were made.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.state.step
+    }
+
+    /// Whether validation comes next.
+    #[must_use]
+    pub fn is_to_validate(&self) -> bool {
+        let step = self.state.step;
+        let every = self.config.validation.as_ref().map(|validation| validation.every);
+        step > 0 && every.is_some_and(|every| step.is_multiple_of(every) || step == self.config.steps)
+    }
+
+    /// Makes a step.
+    ///
+    /// # Errors
+    /// As [`Model::embed_tokens`] and [`Model::weight_gradients`]; tokens that have no cosine; weights that are no longer finite.
+    pub fn step(&mut self) -> Result<Report> {
+        let (step, steps) = (self.state.step, self.config.steps);
+        let drawn = self.sampler.next(self.config.batch);
+        let lessons: Vec<(usize, &Lesson)> =
+            drawn.iter().map(|(language, pair)| (*language, &self.languages[*language].pairs[*pair])).collect();
+        let targets = self.targets(&lessons)?;
+        let pupil = Pupil {
+            model: &self.student,
+            recipe: &self.recipes[1],
+            batching: Batching::default(),
+            objective: &self.objective,
+            trained: self.trained,
+            targets: &targets,
+        };
+        let sentences = || lessons.iter().enumerate().filter_map(|(i, (_, lesson))| Some((lesson.sentence.as_ref()?, i)));
+        let translations = lessons.iter().enumerate().map(|(i, (_, lesson))| (&lesson.translation, i));
+        let clean = Texts::of(&translations.chain(sentences()).collect::<Vec<_>>());
+        let item = format!("{step}");
+        let (pass, other) = if let Some(adversary) = &self.config.adversary {
+            let (pass, terms) = pupil.adversarial(&clean, adversary, self.config.seed, &item)?;
+            (pass, Some((adversary.weight, terms)))
+        } else if let Some(noise) = &self.config.noise {
+            let perturbed = self.perturbed(&lessons, step)?;
+            let perturbed = Texts::of(&perturbed.iter().zip(0..).chain(sentences()).collect::<Vec<_>>());
+            let mut pass = pupil.pass(&clean, 1.0 - noise.weight, false, None)?;
+            let noisy = pupil.pass(&perturbed, noise.weight, false, None)?;
+            pass.weights.add(noisy.weights);
+            (pass, Some((noise.weight, noisy.terms)))
+        } else {
+            (pupil.pass(&clean, 1.0, false, None)?, None)
+        };
+        let read = clean.tokens.ids().len();
+
+        let gradients = pass.weights;
+        let new: Vec<u32> =
+            gradients.words.keys().filter(|id| !self.state.weights.values.words.contains_key(id)).copied().collect();
+        for (id, row) in new.iter().zip(self.student.word_embeddings(&new)?.rows()) {
+            self.state.weights.values.words.insert(*id, row.to_vec());
+        }
+        let gradient = self.config.optimizer.advance(&mut self.state.weights, &gradients, (step, steps));
+        let weights = &self.state.weights.values;
+        self.student.assign(weights).map_err(|e| DistillFault::Step { step: step + 1, what: e.to_string() })?;
+        self.state.step += 1;
+        let terms = pass.terms;
+        let loss = other.map_or(terms.loss, |(weight, other)| (1.0 - weight) * terms.loss + weight * other.loss);
+        let Terms { tokens, pooled, .. } = terms;
+        let (rate, other) = (self.config.optimizer.rate(step, steps), other.map(|(_, other)| other.loss));
+        Ok(Report { step: step + 1, loss, tokens, pooled, other, gradient, rate, read })
+    }
+
+    /// What the teacher makes of the sentences.
+    fn targets(&self, lessons: &[(usize, &Lesson)]) -> Result<Vec<Target>> {
+        let recipe = &self.recipes[0];
+        let located: Vec<Located> = lessons.iter().map(|(_, lesson)| lesson.taught.clone()).collect();
+        let tokens = Tokens::from(&located[..]);
+        let how = How { recipe, batching: Batching::default(), first: 0, done: &|_| () };
+        let states = self.teacher.embed_tokens(&tokens, &how)?;
+        let width = states.ncols();
+        let target = |(located, range): (&Located, &[usize])| {
+            let states = states.slice(s![range[0]..range[1], ..]);
+            let embedding = recipe.embedding(states.as_slice().expect("contiguous"), width);
+            Target { tokens: states.select(Axis(0), &located.own()), embedding }
+        };
+        Ok(located.iter().zip(tokens.offsets().windows(2)).map(target).collect())
+    }
+
+    /// Translations after their edits, as the student reads them.
+    fn perturbed(&self, lessons: &[(usize, &Lesson)], step: usize) -> Result<Vec<Located>> {
+        let noise = self.config.noise.as_ref().expect("asked for where there is noise");
+        let spec = noise.spec().expect("looked at when the configuration was read");
+        let text = |(i, (language, lesson)): (usize, &(usize, &Lesson))| {
+            let name = &self.languages[*language].name;
+            let options = text::Options { language: name.parse().unwrap_or_default(), ..text::Options::default() };
+            Perturber::new(&spec, self.config.seed, &options).perturb(&format!("{step} {i}"), &lesson.text).text
+        };
+        let texts: Vec<String> = lessons.iter().enumerate().map(text).collect();
+        self.student.locate(&self.recipes[1].prefix, &texts)
+    }
+
+    /// Looks for the sentences of held-out translations.
+    ///
+    /// # Errors
+    /// As [`Model::embed`].
+    pub fn validate(&mut self) -> Result<Validated> {
+        let recipe = &self.recipes[1];
+        let mut accuracy = Vec::new();
+        for found in &self.validation {
+            let how = How { recipe, batching: Batching::default(), first: 0, done: &|_| () };
+            let translations = self.student.embed_texts(&how, &found.translations)?;
+            let rankings = dense::rank(translations.view(), found.sentences.view(), 1)?;
+            let right = rankings.iter().enumerate().filter(|(i, ranking)| ranking[0].document == *i).count();
+            accuracy.push((found.language.clone(), right as f64 / rankings.len() as f64));
+        }
+        Ok(Validated { step: self.state.step, accuracy })
+    }
+
+    fn found(&self, part: &Bitext) -> Result<Found> {
+        if part.pairs.is_empty() {
+            return Err(DistillFault::NoPairs { language: part.language.clone(), longest: usize::MAX }.into());
+        }
+        let how = How { recipe: &self.recipes[0], batching: Batching::default(), first: 0, done: &|_| () };
+        let sentences: Vec<&str> = part.pairs.iter().map(|pair| pair.source.as_str()).collect();
+        let translations = part.pairs.iter().map(|pair| pair.target.clone()).collect();
+        let sentences = self.teacher.embed_texts(&how, &sentences)?;
+        Ok(Found { language: part.language.clone(), translations, sentences })
+    }
+}
+
+/// SHA-256 over all that decides what the student becomes.
+fn key(config: &Config, models: [&Model; 2], bitext: &[Bitext], validation: &[Bitext]) -> String {
+    let mut digest = Digest::new();
+    // Tokenisers are code: another release may split a text otherwise.
+    digest.field("distillation").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
+    digest.field(format!("{config:?}"));
+    models.iter().for_each(|model| drop(digest.field(model.digest())));
+    for part in bitext.iter().chain(validation) {
+        digest.field(&part.language);
+        part.pairs.iter().for_each(|pair| drop(digest.field(&pair.source).field(&pair.target)));
+    }
+    digest.hex()
+}
