@@ -8,6 +8,7 @@ mod attack;
 mod compare;
 mod data;
 mod device;
+mod distill;
 mod doctor;
 mod encode;
 mod encoding;
@@ -87,6 +88,7 @@ enum Command {
     Perturb(perturb::Args),
     Attack(attack::Args),
     Robustness(robustness::Args),
+    Distill(distill::Args),
     Invariance(invariance::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
@@ -252,6 +254,7 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         Command::Perturb(args) => perturb::run(args, &context),
         Command::Attack(args) => attack::run(args, &context),
         Command::Robustness(args) => robustness::run(args, &context),
+        Command::Distill(args) => distill::run(args, &context),
         Command::Invariance(args) => invariance::run(args, &cli.common, &context),
         Command::Doctor => doctor::run(&context),
         Command::Completions { shell } => completions(*shell),

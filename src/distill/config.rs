@@ -290,7 +290,8 @@ impl Config {
         let at_least = |name: &str, x: f64| {
             if x >= 0.0 && x.is_finite() { Ok(()) } else { Err(format!("{name} = {x}: it must not be below 0")) }
         };
-        let some = |name: &str, n: usize| if n > 0 { Ok(()) } else { Err(format!("{name} = 0: it must be at least 1")) };
+        let some =
+            |name: &str, n: usize| if n > 0 { Ok(()) } else { Err(format!("{name} = 0: it must be at least 1")) };
         some("steps", self.steps)?;
         some("batch", self.batch)?;
         some("longest", self.longest)?;
@@ -359,7 +360,6 @@ impl Tokens {
                     epsilon: epsilon.unwrap_or(default.epsilon),
                     tolerance: tolerance.unwrap_or(default.tolerance),
                     iterations: iterations.unwrap_or(default.iterations),
-                    ..default
                 })
             }
             Plan::Ipot => {

@@ -9,15 +9,15 @@ mod fault;
 mod lesson;
 mod objective;
 mod optimizer;
+mod run;
 mod sample;
 mod state;
 mod step;
 
-use std::path::Path;
-
 use ndarray::{Array2, Axis, s};
 
 pub use config::Config;
+pub use run::{Event, LOG, SUMMARY, VALIDATION};
 
 use fault::DistillFault;
 use lesson::{Language, Lesson, Reader};
@@ -204,7 +204,8 @@ impl<'a> Distillation<'a> {
             trained: self.trained,
             targets: &targets,
         };
-        let sentences = || lessons.iter().enumerate().filter_map(|(i, (_, lesson))| Some((lesson.sentence.as_ref()?, i)));
+        let sentences =
+            || lessons.iter().enumerate().filter_map(|(i, (_, lesson))| Some((lesson.sentence.as_ref()?, i)));
         let translations = lessons.iter().enumerate().map(|(i, (_, lesson))| (&lesson.translation, i));
         let clean = Texts::of(&translations.chain(sentences()).collect::<Vec<_>>());
         let item = format!("{step}");
@@ -304,10 +305,14 @@ fn key(config: &Config, models: [&Model; 2], bitext: &[Bitext], validation: &[Bi
     // Tokenisers are code: another release may split a text otherwise.
     digest.field("distillation").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
     digest.field(format!("{config:?}"));
-    models.iter().for_each(|model| drop(digest.field(model.digest())));
+    for model in models {
+        digest.field(model.digest());
+    }
     for part in bitext.iter().chain(validation) {
         digest.field(&part.language);
-        part.pairs.iter().for_each(|pair| drop(digest.field(&pair.source).field(&pair.target)));
+        for pair in &part.pairs {
+            digest.field(&pair.source).field(&pair.target);
+        }
     }
     digest.hex()
 }

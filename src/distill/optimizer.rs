@@ -80,8 +80,8 @@ impl Optimizer {
         });
         for (id, gradient) in &gradients.words {
             let values = values.words.get_mut(id).expect("a word with a gradient has values");
-            let [first, second] =
-                [&mut *first, &mut *second].map(|means| means.words.entry(*id).or_insert_with(|| vec![0.0; gradient.len()]));
+            let [first, second] = [&mut *first, &mut *second]
+                .map(|means| means.words.entry(*id).or_insert_with(|| vec![0.0; gradient.len()]));
             other.advance(values, [first, second], gradient);
         }
         length

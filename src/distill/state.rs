@@ -1,7 +1,6 @@
 //! What a distillation is at some step: enough to go on from as if nothing had happened.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use safetensors::{Dtype as Read, SafeTensors};
@@ -35,7 +34,8 @@ impl State {
     /// A file that cannot be written.
     pub(super) fn write(&self, path: &Path, key: &str) -> Result<()> {
         let Weights { values, first, second } = &self.weights;
-        let mut metadata = vec![("key", key.to_owned()), ("step", self.step.to_string()), ("stale", self.stale.to_string())];
+        let mut metadata =
+            vec![("key", key.to_owned()), ("step", self.step.to_string()), ("stale", self.stale.to_string())];
         if let Some((step, mean)) = self.best {
             metadata.push(("best_step", step.to_string()));
             metadata.push(("best_bits", mean.to_bits().to_string()));

@@ -55,13 +55,7 @@ pub(super) struct Pass {
 impl Pupil<'_> {
     /// `share` times the gradient of the texts' mean objective. Of what is wanted besides the trained weights: the gradient at words, and probabilities at a
     /// temperature.
-    pub(super) fn pass(
-        &self,
-        texts: &Texts,
-        share: f64,
-        words: bool,
-        temperature: Option<f64>,
-    ) -> Result<Pass> {
+    pub(super) fn pass(&self, texts: &Texts, share: f64, words: bool, temperature: Option<f64>) -> Result<Pass> {
         let wanted = Wanted { words, ..self.trained };
         self.shifted(texts, None, share, wanted, None, temperature)
     }
@@ -82,9 +76,8 @@ impl Pupil<'_> {
             let target = &self.targets[texts.targets[text]];
             let given = (states, &texts.own[text][..]);
             let terms = self.objective.slope(self.recipe, given, target, consistent.map(|c| (c, text)), share, out)?;
-            let scored = temperature.map(|temperature| {
-                probabilities(&self.recipe.embedding(states, width), self.targets, temperature)
-            });
+            let scored = temperature
+                .map(|temperature| probabilities(&self.recipe.embedding(states, width), self.targets, temperature));
             Ok((terms, scored))
         };
         let (found, weights) = self.model.weight_gradients(&texts.tokens, &how, shift, wanted, slope)?;

@@ -73,7 +73,9 @@ impl Bert {
         self.norm.assign(tensors);
         self.changed.extend(values.words.iter().map(|(id, row)| (*id, row.clone())));
         self.layers.par_iter_mut().for_each(|layer| {
-            for linear in [&mut layer.attention, &mut layer.attention_output, &mut layer.intermediate, &mut layer.output] {
+            for linear in
+                [&mut layer.attention, &mut layer.attention_output, &mut layer.intermediate, &mut layer.output]
+            {
                 linear.assign(tensors);
             }
             layer.attention_norm.assign(tensors);

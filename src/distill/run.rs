@@ -1,0 +1,204 @@
+//! A distillation in a folder: its logs, what it goes on from after it was interrupted, and the student at the end.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::fault::DistillFault;
+use super::state::{self, State};
+use super::{Distillation, Report, Validated};
+use crate::Result;
+use crate::data::{FileFault, atomic, digest};
+use crate::encoder::Parameters;
+
+/// The file that is written last.
+pub const SUMMARY: &str = "run.json";
+
+/// A line a step.
+pub const LOG: &str = "log.csv";
+/// A line a validation and language.
+pub const VALIDATION: &str = "validation.csv";
+const HEADS: [(&str, &str); 2] =
+    [(LOG, "step,loss,tokens,pooled,other,gradient,learning_rate,read\n"), (VALIDATION, "step,language,accuracy\n")];
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A step was made.
+    Step(Report),
+    /// The student was looked at.
+    Validated(Validated),
+}
+
+/// Where a distillation is kept.
+struct Folder<'a> {
+    path: &'a Path,
+    logs: [File; 2],
+}
+
+impl Distillation<'_> {
+    /// Makes all steps that are left, `save`d after so many, and writes the student into `folder`: a folder as Hugging Face has them, with the logs and a summary beside it.
+    /// Where a distillation was interrupted there, it goes on from what was saved last if it may `resume`; what comes out does not depend on it. `watch` hears what happens.
+    ///
+    /// # Errors
+    /// As [`Self::step`] and [`Self::validate`]; a folder that cannot be written, or has another distillation's or one that is not to be resumed.
+    pub fn run(&mut self, folder: &Path, resume: bool, save: usize, watch: &mut dyn FnMut(&Event)) -> Result<()> {
+        if self.go_on(folder, resume)? {
+            self.restore_sampler();
+        }
+        let mut kept = Folder::open(folder, self.state.step)?;
+        if self.state.step == 0 && !self.validation.is_empty() {
+            self.look(&mut kept, watch)?;
+        }
+        while !self.is_over() {
+            let report = self.step()?;
+            kept.log(&report)?;
+            watch(&Event::Step(report));
+            if self.is_to_validate() {
+                self.look(&mut kept, watch)?;
+            }
+            if self.state.step.is_multiple_of(save.max(1)) {
+                // The logs first: what is saved is never ahead of them.
+                kept.sync()?;
+                self.state.write(&kept.state(), &self.key)?;
+            }
+        }
+        kept.sync()?;
+        let values = match self.state.best {
+            Some(_) if self.is_patient() => state::read_values(&kept.best())?,
+            _ => self.state.weights.values.clone(),
+        };
+        self.finish(&kept, &values)
+    }
+
+    /// Whether what is kept is the best.
+    fn is_patient(&self) -> bool {
+        self.config.validation.as_ref().is_some_and(|validation| validation.patience > 0)
+    }
+
+    /// Takes over what was saved, if something was.
+    fn go_on(&mut self, folder: &Path, resume: bool) -> Result<bool> {
+        let refuse = |what: &str| DistillFault::State { file: folder.display().to_string(), what: what.to_owned() };
+        if folder.join(SUMMARY).exists() {
+            return Err(refuse("a distillation has come to its end here: give another --output").into());
+        }
+        let path = state_of(folder);
+        if !resume && (path.exists() || folder.join(LOG).exists()) {
+            return Err(refuse("a distillation was begun here: --resume goes on with it").into());
+        }
+        if !path.exists() {
+            return Ok(false);
+        }
+        self.state = State::read(&path, &self.key)?;
+        self.student.assign(&self.state.weights.values)?;
+        Ok(true)
+    }
+
+    fn restore_sampler(&mut self) {
+        (0..self.state.step).for_each(|_| drop(self.sampler.next(self.config.batch)));
+    }
+
+    /// Validates, and notes whether it is the best so far.
+    fn look(&mut self, kept: &mut Folder<'_>, watch: &mut dyn FnMut(&Event)) -> Result<()> {
+        let found = self.validate()?;
+        kept.log_validation(&found)?;
+        let mean = found.mean();
+        if self.state.best.is_none_or(|(_, best)| mean > best) {
+            self.state.best = Some((found.step, mean));
+            self.state.stale = 0;
+            if self.is_patient() {
+                state::write_values(&kept.best(), &self.state.weights.values)?;
+            }
+        } else {
+            self.state.stale += 1;
+        }
+        watch(&Event::Validated(found));
+        Ok(())
+    }
+
+    /// Writes the student, then the summary; what was saved goes.
+    fn finish(&self, kept: &Folder<'_>, values: &Parameters) -> Result<()> {
+        let folder = kept.path;
+        self.student.save(values, folder)?;
+        let digest_of = |name: &str| digest::of_file(&folder.join(name)).map(|(digest, _)| digest);
+        let model = |side: usize| {
+            let (model, recipe) = ([self.teacher, &self.student][side], &self.recipes[side]);
+            json!({"name": model.name(), "sha256": model.digest(), "layer": recipe.layer, "prefix": recipe.prefix})
+        };
+        let languages =
+            self.languages.iter().map(|language| json!({"language": language.name, "pairs": language.pairs.len()}));
+        let summary = json!({
+            "schema": 1,
+            "steps": self.state.step,
+            "best_step": self.state.best.filter(|_| self.is_patient()).map(|(step, _)| step),
+            "best_accuracy": self.state.best.map(|(_, accuracy)| accuracy),
+            "teacher": model(0),
+            "student": model(1),
+            "bitext": languages.collect::<Vec<Value>>(),
+            "configuration_sha256": self.key,
+            "model_sha256": digest_of("model.safetensors")?,
+            "log_sha256": digest_of(LOG)?,
+            "validation_sha256": digest_of(VALIDATION)?,
+        });
+        atomic::write(&folder.join(SUMMARY), format!("{summary:#}\n").as_bytes())?;
+        // It has done its work; what cannot be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(folder.join(TRAINING));
+        Ok(())
+    }
+}
+
+const TRAINING: &str = "training";
+
+fn state_of(folder: &Path) -> PathBuf {
+    folder.join(TRAINING).join("state.safetensors")
+}
+
+impl<'a> Folder<'a> {
+    /// Opens the logs; of lines beyond this step nothing is left.
+    fn open(path: &'a Path, step: usize) -> Result<Self> {
+        let log = |(name, head): (&str, &str)| -> Result<File> {
+            let file = path.join(name);
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let of = |line: &str| line.split(',').next().and_then(|number| number.parse::<usize>().ok());
+            // A line that a killed process did not finish has no end. At step 0 nothing has been validated yet.
+            let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let known = whole.filter(|line| of(line).is_some_and(|number| step > 0 && number <= step));
+            atomic::write(&file, known.fold(head.to_owned(), |all, line| all + line).as_bytes())?;
+            Ok(OpenOptions::new().append(true).open(&file).map_err(FileFault::io("open", &file))?)
+        };
+        Ok(Self { path, logs: [log(HEADS[0])?, log(HEADS[1])?] })
+    }
+
+    fn state(&self) -> PathBuf {
+        state_of(self.path)
+    }
+
+    fn best(&self) -> PathBuf {
+        self.path.join(TRAINING).join("best.safetensors")
+    }
+
+    fn log(&mut self, report: &Report) -> Result<()> {
+        let Report { step, loss, tokens, pooled, other, gradient, rate, read } = report;
+        let other = other.map_or(String::new(), |other| other.to_string());
+        self.put(0, &format!("{step},{loss},{tokens},{pooled},{other},{gradient},{rate},{read}\n"))
+    }
+
+    fn log_validation(&mut self, found: &Validated) -> Result<()> {
+        let line = |(language, accuracy): &(String, f64)| format!("{},{language},{accuracy}\n", found.step);
+        self.put(1, &found.accuracy.iter().map(line).collect::<String>())
+    }
+
+    fn put(&mut self, log: usize, lines: &str) -> Result<()> {
+        let path = self.path.join(HEADS[log].0);
+        Ok(self.logs[log].write_all(lines.as_bytes()).map_err(FileFault::io("write", &path))?)
+    }
+
+    fn sync(&self) -> Result<()> {
+        for (file, (name, _)) in self.logs.iter().zip(HEADS) {
+            file.sync_all().map_err(FileFault::io("write", &self.path.join(name)))?;
+        }
+        Ok(())
+    }
+}
