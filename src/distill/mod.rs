@@ -28,12 +28,13 @@ use state::State;
 use step::{Pupil, Texts};
 
 use crate::Result;
-use crate::attack::text::{self, Perturber};
+use crate::attack::text;
 use crate::data::bitext::Pair;
 use crate::data::digest::Digest;
-use crate::encoder::{Batching, How, Located, Model, Recipe, Tokens, Wanted};
+use crate::encoder::{Batching, How, Located, Model, Recipe, Tokens, Wanted, WeightGradients};
 use crate::kernel::ARITH;
 use crate::retrieval::dense;
+use config::Noise;
 
 /// Bitext of a language, in the order of the configuration.
 #[derive(Clone, Debug)]
@@ -189,56 +190,72 @@ impl<'a> Distillation<'a> {
     /// Makes a step.
     ///
     /// # Errors
-    /// As [`Model::embed_tokens`] and [`Model::weight_gradients`]; tokens that have no cosine; weights that are no longer finite.
+    /// As [`Self::slope`]; weights that are no longer finite.
     pub fn step(&mut self) -> Result<Report> {
         let (step, steps) = (self.state.step, self.config.steps);
-        let drawn = self.sampler.next(self.config.batch);
+        let (report, gradients) = self.slope()?;
+        let values = &mut self.state.weights.values;
+        let new: Vec<u32> = gradients.words.keys().filter(|id| !values.words.contains_key(id)).copied().collect();
+        for (id, row) in new.iter().zip(self.student.word_embeddings(&new)?.rows()) {
+            values.words.insert(*id, row.to_vec());
+        }
+        let gradient = self.config.optimizer.advance(&mut self.state.weights, &gradients, (step, steps));
+        let values = &self.state.weights.values;
+        self.student.assign(values).map_err(|e| DistillFault::Step { step: step + 1, what: e.to_string() })?;
+        self.state.step += 1;
+        Ok(Report { gradient, ..report })
+    }
+
+    /// Draws the pairs of the next step: what they say of it, and the gradient at the weights, before it is shortened.
+    ///
+    /// # Errors
+    /// As [`Model::embed_tokens`] and [`Model::weight_gradients`]; tokens that have no cosine.
+    pub fn slope(&mut self) -> Result<(Report, WeightGradients)> {
+        let (config, step) = (self.config, self.state.step);
+        let drawn = self.sampler.next(config.batch);
         let lessons: Vec<(usize, &Lesson)> =
             drawn.iter().map(|(language, pair)| (*language, &self.languages[*language].pairs[*pair])).collect();
         let targets = self.targets(&lessons)?;
         let pupil = Pupil {
             model: &self.student,
             recipe: &self.recipes[1],
-            batching: Batching::default(),
             objective: &self.objective,
             trained: self.trained,
             targets: &targets,
         };
-        let sentences =
-            || lessons.iter().enumerate().filter_map(|(i, (_, lesson))| Some((lesson.sentence.as_ref()?, i)));
-        let translations = lessons.iter().enumerate().map(|(i, (_, lesson))| (&lesson.translation, i));
-        let clean = Texts::of(&translations.chain(sentences()).collect::<Vec<_>>());
-        let item = format!("{step}");
-        let (pass, other) = if let Some(adversary) = &self.config.adversary {
-            let (pass, terms) = pupil.adversarial(&clean, adversary, self.config.seed, &item)?;
-            (pass, Some((adversary.weight, terms)))
-        } else if let Some(noise) = &self.config.noise {
-            let perturbed = self.perturbed(&lessons, step)?;
-            let perturbed = Texts::of(&perturbed.iter().zip(0..).chain(sentences()).collect::<Vec<_>>());
-            let mut pass = pupil.pass(&clean, 1.0 - noise.weight, false, None)?;
-            let noisy = pupil.pass(&perturbed, noise.weight, false, None)?;
-            pass.weights.add(noisy.weights);
-            (pass, Some((noise.weight, noisy.terms)))
-        } else {
-            (pupil.pass(&clean, 1.0, false, None)?, None)
+        let sentences = || {
+            let of = |(i, (_, lesson)): (usize, &(usize, &'_ Lesson))| Some((lesson.sentence.clone()?, i));
+            lessons.iter().enumerate().filter_map(of)
         };
-        let read = clean.tokens.ids().len();
-
-        let gradients = pass.weights;
-        let new: Vec<u32> =
-            gradients.words.keys().filter(|id| !self.state.weights.values.words.contains_key(id)).copied().collect();
-        for (id, row) in new.iter().zip(self.student.word_embeddings(&new)?.rows()) {
-            self.state.weights.values.words.insert(*id, row.to_vec());
+        let translations = lessons.iter().enumerate().map(|(i, (_, lesson))| (lesson.translation.clone(), i));
+        let clean = Texts::of(translations.chain(sentences()));
+        let (mut pass, mut other) = match (&config.adversary, &config.noise) {
+            (Some(adversary), _) => {
+                let (pass, terms) = pupil.adversarial(&clean, adversary, config.seed, step)?;
+                (pass, Some((adversary.weight, terms)))
+            }
+            (None, Some(noise)) => (pupil.pass(&clean, 1.0 - noise.weight, None)?, None),
+            (None, None) => (pupil.pass(&clean, 1.0, None)?, None),
+        };
+        if let Some(noise) = &config.noise {
+            let perturbed = Texts::of(self.perturbed(&lessons, noise)?.into_iter().zip(0..).chain(sentences()));
+            let noisy = pupil.pass(&perturbed, noise.weight, None)?;
+            pass.weights.add(noisy.weights);
+            other = Some((noise.weight, noisy.terms));
         }
-        let gradient = self.config.optimizer.advance(&mut self.state.weights, &gradients, (step, steps));
-        let weights = &self.state.weights.values;
-        self.student.assign(weights).map_err(|e| DistillFault::Step { step: step + 1, what: e.to_string() })?;
-        self.state.step += 1;
-        let terms = pass.terms;
-        let loss = other.map_or(terms.loss, |(weight, other)| (1.0 - weight) * terms.loss + weight * other.loss);
-        let Terms { tokens, pooled, .. } = terms;
-        let (rate, other) = (self.config.optimizer.rate(step, steps), other.map(|(_, other)| other.loss));
-        Ok(Report { step: step + 1, loss, tokens, pooled, other, gradient, rate, read })
+        let Terms { tokens, pooled, loss, .. } = pass.terms;
+        let loss = other.map_or(loss, |(weight, other)| (1.0 - weight) * loss + weight * other.loss);
+        let report = Report {
+            step: step + 1,
+            loss,
+            tokens,
+            pooled,
+            other: other.map(|(_, other)| other.loss),
+            gradient: 0.0,
+            rate: config.optimizer.rate(step, config.steps),
+            read: clean.tokens.ids().len(),
+        };
+        Ok((report, pass.weights))
     }
 
     /// What the teacher makes of the sentences.
@@ -258,13 +275,13 @@ impl<'a> Distillation<'a> {
     }
 
     /// Translations after their edits, as the student reads them.
-    fn perturbed(&self, lessons: &[(usize, &Lesson)], step: usize) -> Result<Vec<Located>> {
-        let noise = self.config.noise.as_ref().expect("asked for where there is noise");
+    fn perturbed(&self, lessons: &[(usize, &Lesson)], noise: &Noise) -> Result<Vec<Located>> {
         let spec = noise.spec().expect("looked at when the configuration was read");
+        let step = self.state.step;
         let text = |(i, (language, lesson)): (usize, &(usize, &Lesson))| {
-            let name = &self.languages[*language].name;
-            let options = text::Options { language: name.parse().unwrap_or_default(), ..text::Options::default() };
-            Perturber::new(&spec, self.config.seed, &options).perturb(&format!("{step} {i}"), &lesson.text).text
+            let language = self.languages[*language].name.parse().unwrap_or_default();
+            let options = text::Options { language, ..text::Options::default() };
+            text::perturb(&spec, self.config.seed, &format!("{step} {i}"), &lesson.text, &options).text
         };
         let texts: Vec<String> = lessons.iter().enumerate().map(text).collect();
         self.student.locate(&self.recipes[1].prefix, &texts)

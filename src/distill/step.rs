@@ -18,10 +18,9 @@ pub(super) struct Texts {
 
 impl Texts {
     /// Texts with the places of their targets.
-    pub(super) fn of(texts: &[(&Located, usize)]) -> Self {
-        let located: Vec<Located> = texts.iter().map(|(text, _)| (*text).clone()).collect();
-        let own = located.iter().map(Located::own).collect();
-        Self { tokens: Tokens::from(&located[..]), own, targets: texts.iter().map(|(_, target)| *target).collect() }
+    pub(super) fn of(texts: impl Iterator<Item = (Located, usize)>) -> Self {
+        let (located, targets): (Vec<Located>, Vec<usize>) = texts.unzip();
+        Self { tokens: Tokens::from(&located[..]), own: located.iter().map(Located::own).collect(), targets }
     }
 
     /// Where each text's own tokens are among all tokens.
@@ -35,7 +34,6 @@ impl Texts {
 pub(super) struct Pupil<'a> {
     pub(super) model: &'a Model,
     pub(super) recipe: &'a Recipe,
-    pub(super) batching: Batching,
     pub(super) objective: &'a Objective,
     /// At which weights gradients are needed.
     pub(super) trained: Wanted,
@@ -53,11 +51,9 @@ pub(super) struct Pass {
 }
 
 impl Pupil<'_> {
-    /// `share` times the gradient of the texts' mean objective. Of what is wanted besides the trained weights: the gradient at words, and probabilities at a
-    /// temperature.
-    pub(super) fn pass(&self, texts: &Texts, share: f64, words: bool, temperature: Option<f64>) -> Result<Pass> {
-        let wanted = Wanted { words, ..self.trained };
-        self.shifted(texts, None, share, wanted, None, temperature)
+    /// `share` times the gradient of the texts' mean objective, and their probabilities of all targets at a temperature if there is one.
+    pub(super) fn pass(&self, texts: &Texts, share: f64, temperature: Option<f64>) -> Result<Pass> {
+        self.shifted(texts, None, share, self.trained, None, temperature)
     }
 
     fn shifted(
@@ -69,7 +65,7 @@ impl Pupil<'_> {
         consistent: Option<Consistency<'_>>,
         temperature: Option<f64>,
     ) -> Result<Pass> {
-        let how = How { recipe: self.recipe, batching: self.batching, first: 0, done: &|_| () };
+        let how = How { recipe: self.recipe, batching: Batching::default(), first: 0, done: &|_| () };
         let width = self.model.config().hidden;
         let share = share / texts.targets.len() as f64;
         let slope = |text: usize, states: &[f32], out: &mut [f32]| {
@@ -91,19 +87,20 @@ impl Pupil<'_> {
     }
 
     /// As [`Self::pass`], of the texts that `adversary` makes of these: clean ones count what it leaves. Returns what the clean ones gave, with the gradient of all, and the
-    /// terms of the shifted ones. What is drawn is drawn with `seed` and `item`.
+    /// terms of the shifted ones. Starts are drawn with `seed` and the number of the step.
     pub(super) fn adversarial(
         &self,
         texts: &Texts,
         adversary: &Adversary,
         seed: u64,
-        item: &str,
+        step: usize,
     ) -> Result<(Pass, Terms)> {
         let ball = adversary.ball(seed).expect("looked at when the configuration was read");
         let consistent = adversary.consistency > 0.0;
         let temperature = consistent.then_some(adversary.temperature);
         let from_middle = ball.start.is_none();
-        let mut clean = self.pass(texts, 1.0 - adversary.weight, from_middle, temperature)?;
+        let wanted = Wanted { words: from_middle, ..self.trained };
+        let mut clean = self.shifted(texts, None, 1.0 - adversary.weight, wanted, None, temperature)?;
         let expected = std::mem::take(&mut clean.probabilities);
         let wanted_consistency = consistent.then(|| Consistency {
             targets: self.targets,
@@ -118,7 +115,7 @@ impl Pupil<'_> {
         let mut shift = Array2::zeros(words.dim());
         if !from_middle {
             for (i, (rows, radius)) in rows.iter().zip(&radii).enumerate() {
-                let mut stream = Stream::new(seed, "distill ball", format!("{item} {i}"));
+                let mut stream = Stream::new(seed, "distill ball", format!("{step} {i}"));
                 ball.scatter(&mut shift, rows, *radius, &mut stream);
             }
         }
