@@ -13,25 +13,27 @@ mod run;
 mod sample;
 mod state;
 mod step;
+mod taught;
 
-use ndarray::{Array2, Axis, s};
+use ndarray::Array2;
 
 pub use config::Config;
 pub use run::{Event, LOG, SUMMARY, VALIDATION};
 
 use fault::DistillFault;
 use lesson::{Language, Lesson, Reader};
-use objective::{Objective, Target, Terms};
+use objective::{Objective, Terms};
 use optimizer::Weights;
 use sample::Sampler;
 use state::State;
 use step::{Pupil, Texts};
+use taught::Taught;
 
 use crate::Result;
 use crate::attack::text;
 use crate::data::bitext::Pair;
 use crate::data::digest::Digest;
-use crate::encoder::{Batching, How, Located, Model, Recipe, Tokens, Wanted, WeightGradients};
+use crate::encoder::{Batching, How, Located, Model, Recipe, Wanted, WeightGradients};
 use crate::kernel::ARITH;
 use crate::retrieval::dense;
 use config::Noise;
@@ -92,6 +94,7 @@ pub struct Distillation<'a> {
     objective: Objective,
     trained: Wanted,
     languages: Vec<Language>,
+    taught: Taught,
     validation: Vec<Found>,
     sampler: Sampler,
     state: State,
@@ -155,6 +158,7 @@ impl<'a> Distillation<'a> {
             objective: Objective::of(&config.objective).map_err(refuse)?,
             trained: wanted,
             languages,
+            taught: Taught::default(),
             validation: Vec::new(),
             sampler: Sampler::new(config.seed, &sizes, config.temperature),
             state,
@@ -215,7 +219,8 @@ impl<'a> Distillation<'a> {
         let drawn = self.sampler.next(config.batch);
         let lessons: Vec<(usize, &Lesson)> =
             drawn.iter().map(|(language, pair)| (*language, &self.languages[*language].pairs[*pair])).collect();
-        let targets = self.targets(&lessons)?;
+        let sentences: Vec<&Located> = lessons.iter().map(|(_, lesson)| &lesson.taught).collect();
+        let targets = self.taught.targets(self.teacher, &self.recipes[0], &sentences)?;
         let pupil = Pupil {
             model: &self.student,
             recipe: &self.recipes[1],
@@ -256,22 +261,6 @@ impl<'a> Distillation<'a> {
             read: clean.tokens.ids().len(),
         };
         Ok((report, pass.weights))
-    }
-
-    /// What the teacher makes of the sentences.
-    fn targets(&self, lessons: &[(usize, &Lesson)]) -> Result<Vec<Target>> {
-        let recipe = &self.recipes[0];
-        let located: Vec<Located> = lessons.iter().map(|(_, lesson)| lesson.taught.clone()).collect();
-        let tokens = Tokens::from(&located[..]);
-        let how = How { recipe, batching: Batching::default(), first: 0, done: &|_| () };
-        let states = self.teacher.embed_tokens(&tokens, &how)?;
-        let width = states.ncols();
-        let target = |(located, range): (&Located, &[usize])| {
-            let states = states.slice(s![range[0]..range[1], ..]);
-            let embedding = recipe.embedding(states.as_slice().expect("contiguous"), width);
-            Target { tokens: states.select(Axis(0), &located.own()), embedding }
-        };
-        Ok(located.iter().zip(tokens.offsets().windows(2)).map(target).collect())
     }
 
     /// Translations after their edits, as the student reads them.

@@ -1,5 +1,7 @@
 //! What is made small, and its gradient at a text's states.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::config::{self, Masses};
@@ -32,7 +34,7 @@ pub(super) struct Target {
 /// How a text's scores of all targets are to be: those of another text, over all.
 #[derive(Clone, Copy)]
 pub(super) struct Consistency<'a> {
-    pub(super) targets: &'a [Target],
+    pub(super) targets: &'a [Arc<Target>],
     /// A text's probability of each target.
     pub(super) expected: &'a [Vec<f64>],
     pub(super) temperature: f64,
@@ -122,9 +124,9 @@ impl Consistency<'_> {
 }
 
 /// Softmax of an embedding's inner products with all targets', divided by a temperature.
-pub(super) fn probabilities(embedding: &[f32], targets: &[Target], temperature: f64) -> Vec<f64> {
+pub(super) fn probabilities(embedding: &[f32], targets: &[Arc<Target>], temperature: f64) -> Vec<f64> {
     let own: Vec<f64> = embedding.iter().map(|x| f64::from(*x)).collect();
-    let score = |target: &Target| {
+    let score = |target: &Arc<Target>| {
         let other: Vec<f64> = target.embedding.iter().map(|x| f64::from(*x)).collect();
         double::inner(&own, &other) / temperature
     };

@@ -1,5 +1,7 @@
 //! The gradient of one step: of clean texts, and of shifted or perturbed ones.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView2};
 
 use super::config::{Adversary, Method};
@@ -37,7 +39,7 @@ pub(super) struct Pupil<'a> {
     pub(super) objective: &'a Objective,
     /// At which weights gradients are needed.
     pub(super) trained: Wanted,
-    pub(super) targets: &'a [Target],
+    pub(super) targets: &'a [Arc<Target>],
 }
 
 /// What one way there and back gave.

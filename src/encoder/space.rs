@@ -27,6 +27,8 @@ pub(super) struct Space {
     pub(super) gradient: Buffer,
     /// The left operand of the product at hand.
     pub(super) rows: Rows,
+    /// On the way back, both operands of the product that gives a weight's gradient.
+    pub(super) across: (Rows, Columns),
 }
 
 /// What one attention head writes to.
@@ -70,6 +72,7 @@ impl Space {
             wide: Buffer::default(),
             gradient: Buffer::default(),
             rows: Rows::new(form),
+            across: (Rows::new(form), Columns::new(form)),
         }
     }
 }

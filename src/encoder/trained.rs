@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{EncoderFault, Model, Parameters, Wanted, config, weights};
 use crate::Result;
@@ -11,6 +11,7 @@ use crate::data::tensors::{self, Dtype, Layout};
 use crate::data::{FileFault, atomic};
 
 const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer_config.json";
 
 impl Model {
     /// The tensors whose gradients are wanted, as the checkpoint has them; of the word embeddings none.
@@ -36,6 +37,22 @@ impl Model {
         Ok(self.on_processors().assign(values).map_err(refuse)?)
     }
 
+    /// What transformers wants to know of a tokenizer.json besides: that it needs no other code, how texts are filled up, how long they may be.
+    fn tokenizer_settings(&self) -> Result<String> {
+        let tokenizer = self.tokenizer()?;
+        let token = |id: u32| tokenizer.id_to_token(id);
+        let padding = tokenizer.get_padding().map(|padding| padding.pad_token.clone());
+        let padding = padding.or_else(|| {
+            ["<pad>", "[PAD]"].map(str::to_owned).into_iter().find(|pad| tokenizer.token_to_id(pad).is_some())
+        });
+        let settings = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": self.config().max_tokens,
+            "pad_token": padding.or_else(|| token(0)),
+        });
+        Ok(format!("{settings:#}\n"))
+    }
+
     /// Writes a folder with this model's files and its tensors of floats, `values` instead of those of the checkpoint: f32, in one file, which is written last.
     ///
     /// # Errors
@@ -44,9 +61,15 @@ impl Model {
         let (weights, bert) = (self.weights()?, self.ready(0)?);
         let mut others = self.folder().names()?;
         let shards = weights::files(self.folder())?;
-        others.retain(|name| name != CONFIG && name != weights::INDEX && !shards.contains(name));
+        // Names with a point in front are notes about that folder.
+        others.retain(|name| {
+            !name.starts_with('.') && name != CONFIG && name != weights::INDEX && !shards.contains(name)
+        });
         for name in others {
             atomic::write(&folder.join(&name), &self.folder().read(&name)?)?;
+        }
+        if !self.folder().has(TOKENIZER) {
+            atomic::write(&folder.join(TOKENIZER), self.tokenizer_settings()?.as_bytes())?;
         }
         let mut settings: BTreeMap<String, Value> = config::json(self.folder(), CONFIG)?;
         // Loaders that believe it would round what was trained.

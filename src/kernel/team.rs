@@ -8,9 +8,12 @@
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::num::NonZero;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{ThreadId, available_parallelism, current, yield_now};
+
+/// Fewer numbers than this, of which something is made row by row, are not worth another thread.
+const ROWS: usize = 1 << 14;
 
 /// The thread that [`gather`]ed helpers, and what it needs to give them work. It stays on that thread.
 pub struct Team<'a> {
@@ -92,6 +95,20 @@ impl Team<'_> {
             Some(board) if parts > 1 => board.each(parts, &part),
             _ => (0..parts).for_each(part),
         }
+    }
+}
+
+impl Team<'_> {
+    /// Gives `work` all rows of `width` numbers, in runs that the team shares, each with the number of its first row.
+    pub fn rows(&self, matrix: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+        let rows = matrix.len() / width.max(1);
+        let parts = self.parts(rows, matrix.len(), ROWS);
+        if parts == 1 {
+            return work(0, matrix);
+        }
+        let each = rows.div_ceil(parts);
+        let runs: Vec<_> = matrix.chunks_mut(each * width).map(Mutex::new).collect();
+        self.each(runs.len(), |i| work(i * each, &mut runs[i].lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }
 

@@ -92,7 +92,7 @@ impl Way<'_> {
         let tokens = places.last().map_or(0, |last| last.rows.end);
         let mut gradient = space.gradient.sized(tokens, h);
         let gradient = contiguous(&mut gradient);
-        bert.norm.back(tape.embedded.values(), gradient, wanted.embeddings.then_some(&mut *weights));
+        bert.norm.back(self.team, tape.embedded.values(), gradient, wanted.embeddings.then_some(&mut *weights));
         if let Some(row) = gradient.chunks_exact(h).position(|row| row.iter().any(|x| !x.is_finite())) {
             return Err(Stopped::at("gradient of the embeddings".to_owned(), places, NotFinite { row }));
         }
@@ -112,40 +112,43 @@ impl Way<'_> {
     ) -> Result<(), NotFinite> {
         let (config, team) = (&self.bert.config, self.team);
         let (tokens, h) = (self.places.last().map_or(0, |last| last.rows.end), config.hidden);
-        let Space { gradient, projected, context, attended, wide, rows, .. } = space;
+        let Space { gradient, projected, context, attended, wide, rows, across, .. } = space;
         let mut gradient = gradient.sized(tokens, h);
         let mut wide = wide.sized(tokens, config.intermediate);
         let mut attended = attended.sized(tokens, h);
         let mut context = context.sized(tokens, h);
         let mut projected = projected.sized(tokens, 3 * h);
 
-        layer.output_norm.back(kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
-        rows.fill(gradient.view())?;
+        layer.output_norm.back(team, kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
+        rows.fill_with(team, gradient.view())?;
         if let Some(weights) = weights.as_deref_mut() {
             let mut active = kept.inner.values().to_vec();
-            config.activation.apply_to(&mut active);
-            weights.linear(&layer.output, &active, gradient.view(), team);
+            team.rows(&mut active, config.intermediate, |_, rows| config.activation.apply_to(rows));
+            weights.linear(&layer.output, &active, gradient.view(), across, team);
         }
         self.through(&layer.output, rows, None, wide.view_mut());
-        backward::activation(config.activation, kept.inner.values(), contiguous(&mut wide));
-        rows.fill(wide.view())?;
+        team.rows(contiguous(&mut wide), config.intermediate, |first, rows| {
+            let x = &kept.inner.values()[first * config.intermediate..][..rows.len()];
+            backward::activation(config.activation, x, rows);
+        });
+        rows.fill_with(team, wide.view())?;
         if let Some(weights) = weights.as_deref_mut() {
             let mut normal = kept.attended.values().to_vec();
-            layer.attention_norm.apply(&mut normal);
-            weights.linear(&layer.intermediate, &normal, wide.view(), team);
+            layer.attention_norm.apply(team, &mut normal);
+            weights.linear(&layer.intermediate, &normal, wide.view(), across, team);
         }
         self.through(&layer.intermediate, rows, Some(gradient.view()), attended.view_mut());
 
-        layer.attention_norm.back(kept.attended.values(), contiguous(&mut attended), weights.as_deref_mut());
-        rows.fill(attended.view())?;
+        layer.attention_norm.back(team, kept.attended.values(), contiguous(&mut attended), weights.as_deref_mut());
+        rows.fill_with(team, attended.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), team);
+            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), across, team);
         }
         self.through(&layer.attention_output, rows, None, context.view_mut());
         self.attention(kept, context.view(), projected.view_mut())?;
-        rows.fill(projected.view())?;
+        rows.fill_with(team, projected.view())?;
         if let Some(weights) = weights {
-            weights.linear(&layer.attention, kept.input.values(), projected.view(), team);
+            weights.linear(&layer.attention, kept.input.values(), projected.view(), across, team);
         }
         self.through(&layer.attention, rows, Some(attended.view()), gradient.view_mut());
         Ok(())
@@ -253,11 +256,14 @@ impl Linear {
 
 impl LayerNorm {
     /// From the gradient at the norm's output to that at its input `x`, in place.
-    fn back(&self, x: &[f32], gradient: &mut [f32], weights: Option<&mut WeightGradients>) {
+    fn back(&self, team: &Team<'_>, x: &[f32], gradient: &mut [f32], weights: Option<&mut WeightGradients>) {
         if let Some(weights) = weights {
-            weights.norm(self, x, gradient);
+            weights.norm(self, x, gradient, team);
         }
-        backward::layer_norm(x, gradient, &self.weight, self.epsilon);
+        let width = self.weight.len();
+        team.rows(gradient, width, |first, gradient| {
+            backward::layer_norm(&x[first * width..][..gradient.len()], gradient, &self.weight, self.epsilon);
+        });
     }
 }
 

@@ -41,7 +41,7 @@ impl Bert {
     ) -> Result<(), Stopped> {
         let (tokens, places) = places(texts);
         let embedded = space.states.sized(tokens, self.config.hidden);
-        self.embed(texts, shift, embedded, tape.as_deref_mut());
+        self.embed(texts, shift, embedded, team, tape.as_deref_mut());
         for (i, layer) in self.layers.iter().take(layer).enumerate() {
             let done = layer.forward(space, &self.spaces, &places, &self.config, team, tape.as_deref_mut());
             done.map_err(|e| Stopped::at(format!("layer {i}"), &places, e))?;
@@ -59,6 +59,7 @@ impl Bert {
         texts: &[Text<'_>],
         shift: Option<&[f32]>,
         mut states: ArrayViewMut2<'_, f32>,
+        team: &Team<'_>,
         tape: Option<&mut Tape>,
     ) {
         let h = self.config.hidden;
@@ -78,7 +79,7 @@ impl Bert {
         if let Some(tape) = tape {
             tape.embedded.keep(states);
         }
-        self.norm.apply(states);
+        self.norm.apply(team, states);
     }
 }
 
@@ -110,7 +111,7 @@ impl Layer {
         let mut kept = tape.map(Tape::layer);
         let mut states = states.sized(tokens, h);
         let mut projected = projected.sized(tokens, 3 * h);
-        rows.fill(states.view())?;
+        rows.fill_with(team, states.view())?;
         self.attention.apply(rows, None, None, team, projected.view_mut());
         let mut context = context.sized(tokens, h);
         for text in texts {
@@ -119,7 +120,7 @@ impl Layer {
                 .map_err(|_| NotFinite { row: text.rows.start })?;
         }
         let mut attended = attended.sized(tokens, h);
-        rows.fill(context.view())?;
+        rows.fill_with(team, context.view())?;
         self.attention_output.apply(rows, None, Some(states.view()), team, attended.view_mut());
         if let Some(kept) = &mut kept {
             kept.input.keep(contiguous(&states));
@@ -127,23 +128,24 @@ impl Layer {
             kept.context.keep(contiguous(&context));
             kept.attended.keep(contiguous(&attended));
         }
-        self.attention_norm.apply(attended.as_slice_mut().expect("contiguous"));
+        self.attention_norm.apply(team, attended.as_slice_mut().expect("contiguous"));
 
         let mut wide = wide.sized(tokens, config.intermediate);
-        rows.fill(attended.view())?;
+        rows.fill_with(team, attended.view())?;
         if let Some(kept) = &mut kept {
             self.intermediate.apply(rows, None, None, team, wide.view_mut());
             kept.inner.keep(contiguous(&wide));
-            config.activation.apply_to(wide.as_slice_mut().expect("contiguous"));
+            let wide = wide.as_slice_mut().expect("contiguous");
+            team.rows(wide, config.intermediate, |_, rows| config.activation.apply_to(rows));
         } else {
             self.intermediate.apply(rows, Some(config.activation), None, team, wide.view_mut());
         }
-        rows.fill(wide.view())?;
+        rows.fill_with(team, wide.view())?;
         self.output.apply(rows, None, Some(attended.view()), team, states.view_mut());
         if let Some(kept) = kept {
             kept.output.keep(contiguous(&states));
         }
-        self.output_norm.apply(states.as_slice_mut().expect("contiguous"));
+        self.output_norm.apply(team, states.as_slice_mut().expect("contiguous"));
         Ok(())
     }
 }
@@ -234,7 +236,8 @@ impl Linear {
 }
 
 impl LayerNorm {
-    pub(super) fn apply(&self, states: &mut [f32]) {
-        rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
+    pub(super) fn apply(&self, team: &Team<'_>, states: &mut [f32]) {
+        let apply = |_, states: &mut [f32]| rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
+        team.rows(states, self.weight.len(), apply);
     }
 }

@@ -44,31 +44,41 @@ impl Wanted {
 }
 
 impl WeightGradients {
-    /// At W and b, from a linear layer's input `x` [T, k] and the gradient at its output [T, n]: gradientᵀ·x, an exact product over T, and column sums.
-    pub(super) fn linear(&mut self, linear: &Linear, x: &[f32], gradient: ArrayView2<'_, f32>, team: &Team<'_>) {
+    /// At W and b, from a linear layer's input `x` [T, k] and the gradient at its output [T, n]: gradientᵀ·x, an exact product over T whose operands are put `across`, and
+    /// column sums.
+    pub(super) fn linear(
+        &mut self,
+        linear: &Linear,
+        x: &[f32],
+        gradient: ArrayView2<'_, f32>,
+        (left, right): &mut (Rows, Columns),
+        team: &Team<'_>,
+    ) {
         let (rows, width) = linear.shape;
         let (tokens, n) = gradient.dim();
         let x = ArrayView2::from_shape((tokens, width), x).expect("kept with this shape");
-        let form = linear.weight.form();
-        let left = Rows::of(gradient.t(), form).expect("put on its own rows' grids before");
-        let right = Columns::of(x.t(), form).expect("put on its own rows' grids on the way there");
+        left.fill_with(team, gradient.t()).expect("put on its own rows' grids before");
+        right.fill_with(team, x.t()).expect("put on its own rows' grids on the way there");
         let mut out = Array2::zeros((n, width));
-        product_then(team, &left, &right, &Epilogue::default(), out.view_mut());
+        product_then(team, left, right, &Epilogue::default(), out.view_mut());
         let mut bias = vec![0.0; n];
         backward::column_sums(gradient.as_slice().expect("contiguous"), &mut bias);
-        let parts = out.as_slice().expect("contiguous").chunks_exact(rows * width).zip(bias.chunks_exact(rows));
-        for (name, (weight, bias)) in linear.names.iter().zip(parts) {
-            self.put(format!("{name}.weight"), &[rows, width], weight.to_vec());
+        let mut weights = out.into_raw_vec_and_offset().0;
+        for (i, (name, bias)) in linear.names.iter().zip(bias.chunks_exact(rows)).enumerate().rev() {
+            let weight = if i == 0 { std::mem::take(&mut weights) } else { weights.split_off(i * rows * width) };
+            self.put(format!("{name}.weight"), &[rows, width], weight);
             self.put(format!("{name}.bias"), &[rows], bias.to_vec());
         }
     }
 
     /// At a norm's weight and bias, from its input and the gradient at its output.
-    pub(super) fn norm(&mut self, norm: &LayerNorm, x: &[f32], gradient: &[f32]) {
+    pub(super) fn norm(&mut self, norm: &LayerNorm, x: &[f32], gradient: &[f32], team: &Team<'_>) {
         let width = norm.weight.len();
         let mut normal = x.to_vec();
-        backward::normalized(&mut normal, width, norm.epsilon);
-        normal.iter_mut().zip(gradient).for_each(|(x, g)| *x *= g);
+        team.rows(&mut normal, width, |first, rows| {
+            backward::normalized(rows, width, norm.epsilon);
+            rows.iter_mut().zip(&gradient[first * width..]).for_each(|(x, g)| *x *= g);
+        });
         for (name, values) in norm.names.iter().zip([&normal[..], gradient]) {
             let mut sums = vec![0.0; width];
             backward::column_sums(values, &mut sums);

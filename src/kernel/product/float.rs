@@ -10,12 +10,13 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::epilogue::{Epilogue, Out};
-use super::grid::{ROUND, each_row, exponent_of};
+use super::grid::{ROUND, each_row, exponent_of, share};
 use super::{Columns, PANEL, Rows};
 use crate::kernel::NotFinite;
 use crate::kernel::isa::{Isa, compiled_for_each_isa};
 use crate::kernel::math::odd_sum;
 use crate::kernel::reference::power_of_two;
+use crate::kernel::team::Team;
 
 /// One term of a panel's 16 columns.
 #[derive(Clone, Copy)]
@@ -30,36 +31,42 @@ const UPPER: f64 = 4_294_967_296.0;
 
 /// Packs rows.
 pub(super) fn pack_rows(
+    team: &Team<'_>,
     matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     q: &mut Vec<f64>,
 ) -> Result<(), NotFinite> {
     let (m, k) = matrix.dim();
     q.resize(m * k, 0.0);
-    each_grid(matrix, exponents, |row, grid| q[row * k..(row + 1) * k].copy_from_slice(grid))
+    share(team, matrix, (exponents, q), (1, k), |matrix, exponents, q| {
+        each_grid(matrix, exponents, |row, grid| q[row * k..(row + 1) * k].copy_from_slice(grid))
+    })
 }
 
 /// Packs columns, given as the rows of `transposed`.
 pub(super) fn pack_columns(
+    team: &Team<'_>,
     transposed: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (n, k) = transposed.dim();
     lines.resize(n.div_ceil(PANEL) * k, Line([0.0; PANEL]));
     lines[n / PANEL * k..].fill(Line([0.0; PANEL]));
-    each_grid(transposed, exponents, |column, grid| {
-        let panel = &mut lines[column / PANEL * k..][..k];
-        for (line, q) in panel.iter_mut().zip(grid) {
-            line.0[column % PANEL] = *q;
-        }
+    share(team, transposed, (exponents, lines), (PANEL, k), |transposed, exponents, lines| {
+        each_grid(transposed, exponents, |column, grid| {
+            let panel = &mut lines[column / PANEL * k..][..k];
+            for (line, q) in panel.iter_mut().zip(grid) {
+                line.0[column % PANEL] = *q;
+            }
+        })
     })
 }
 
 /// Puts each row on its grid and hands it to `take`.
 fn each_grid(
     matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     mut take: impl FnMut(usize, &[f64]),
 ) -> Result<(), NotFinite> {
     let mut q = vec![0.0; matrix.ncols()];

@@ -1,25 +1,71 @@
 //! Where a row's 24-bit grid lies, and how numbers are put on it.
 
-use ndarray::{ArrayView1, ArrayView2};
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use crate::kernel::NotFinite;
 use crate::kernel::reference::{GRID_MAX, power_of_two};
+use crate::kernel::team::Team;
 
 /// 1.5·2^52: adding it to an |x| < 2^51 rounds that to an integer, ties to even, with an addition that every processor has.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 
+/// Rows that are copied together where they lie across: numbers of a line of memory.
+const ACROSS: usize = 16;
+
+/// Fewer numbers than this are not worth another thread.
+const SPLIT: usize = 1 << 14;
+
 /// Gives every row of `matrix` to `pack` as a slice and keeps the e that it returns.
 pub(super) fn each_row(
     matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     mut pack: impl FnMut(usize, &[f32]) -> Option<i32>,
 ) -> Result<(), NotFinite> {
-    let mut copy = Vec::new();
-    for (i, row) in matrix.rows().into_iter().enumerate() {
-        let e = pack(i, contiguous(&row, &mut copy));
-        exponents.push(e.ok_or(NotFinite { row: i })?);
+    let (mut copy, k) = (Vec::new(), matrix.ncols());
+    let mut keep = |i: usize, row: &[f32]| {
+        exponents[i] = pack(i, row).ok_or(NotFinite { row: i })?;
+        Ok(())
+    };
+    if k > 1 && matrix.strides()[0] == 1 {
+        // Rows that lie across: some of them at a time, as whole lines of memory are fetched.
+        for (block, first) in matrix.axis_chunks_iter(Axis(0), ACROSS).zip((0..).step_by(ACROSS)) {
+            copy.resize(ACROSS * k, 0.0);
+            for (p, column) in block.columns().into_iter().enumerate() {
+                column.iter().enumerate().for_each(|(j, x)| copy[j * k + p] = *x);
+            }
+            copy.chunks_exact(k).take(block.nrows()).enumerate().try_for_each(|(j, row)| keep(first + j, row))?;
+        }
+        return Ok(());
     }
-    Ok(())
+    matrix.rows().into_iter().enumerate().try_for_each(|(i, row)| keep(i, contiguous(&row, &mut copy)))
+}
+
+/// Shares the rows of `matrix` among a team: `pack` gets some of them, with their exponents and lines, of which every `group` rows have `size`.
+pub(super) fn share<L: Send>(
+    team: &Team<'_>,
+    matrix: ArrayView2<'_, f32>,
+    (exponents, lines): (&mut [i32], &mut [L]),
+    (group, size): (usize, usize),
+    pack: impl Fn(ArrayView2<'_, f32>, &mut [i32], &mut [L]) -> Result<(), NotFinite> + Sync,
+) -> Result<(), NotFinite> {
+    let groups = matrix.nrows().div_ceil(group);
+    let parts = team.parts(groups, matrix.len(), SPLIT);
+    if parts == 1 || size == 0 {
+        return pack(matrix, exponents, lines);
+    }
+    let each = groups.div_ceil(parts);
+    let rows = matrix.axis_chunks_iter(Axis(0), each * group).zip(exponents.chunks_mut(each * group));
+    let parts: Vec<_> = rows.zip(lines.chunks_mut(each * size)).map(|part| Mutex::new((part, Ok(())))).collect();
+    let lock = |i: usize| parts[i].lock().unwrap_or_else(PoisonError::into_inner);
+    team.each(parts.len(), |i| {
+        let mut part = lock(i);
+        let (((rows, exponents), lines), done) = &mut *part;
+        *done = pack(*rows, exponents, lines);
+    });
+    // The first row of all, whichever was met first.
+    (0..parts.len()).try_for_each(|i| lock(i).1.map_err(|NotFinite { row }| NotFinite { row: i * each * group + row }))
 }
 
 /// A row as it lies, or a copy of it where it lies scattered.

@@ -134,12 +134,23 @@ impl Rows {
     /// # Panics
     /// As [`Self::of`].
     pub fn fill(&mut self, matrix: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
+        self.fill_with(&Team::alone(), matrix)
+    }
+
+    /// As [`Self::fill`], shared among a team.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    ///
+    /// # Panics
+    /// As [`Self::of`].
+    pub fn fill_with(&mut self, team: &Team<'_>, matrix: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
         self.k = checked(matrix.ncols());
-        self.exponents.clear();
+        self.exponents.resize(matrix.nrows(), 0);
         match self.form.0 {
-            Kind::Float => float::pack_rows(matrix, &mut self.exponents, &mut self.float),
+            Kind::Float => float::pack_rows(team, matrix, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
-            Kind::Int16 => int16::pack_rows(matrix, &mut self.exponents, &mut self.int16),
+            Kind::Int16 => int16::pack_rows(team, matrix, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
             Kind::Int8 => int8::pack_rows(matrix, &mut self.exponents, &mut self.int8),
         }
@@ -189,12 +200,23 @@ impl Columns {
     /// # Panics
     /// As [`Self::of`].
     pub fn fill(&mut self, transposed: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
+        self.fill_with(&Team::alone(), transposed)
+    }
+
+    /// As [`Self::fill`], shared among a team.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    ///
+    /// # Panics
+    /// As [`Self::of`].
+    pub fn fill_with(&mut self, team: &Team<'_>, transposed: ArrayView2<'_, f32>) -> Result<(), NotFinite> {
         self.k = checked(transposed.ncols());
-        self.exponents.clear();
+        self.exponents.resize(transposed.nrows(), 0);
         match self.form.0 {
-            Kind::Float => float::pack_columns(transposed, &mut self.exponents, &mut self.float),
+            Kind::Float => float::pack_columns(team, transposed, &mut self.exponents, &mut self.float),
             #[cfg(target_arch = "x86_64")]
-            Kind::Int16 => int16::pack_columns(transposed, &mut self.exponents, &mut self.int16),
+            Kind::Int16 => int16::pack_columns(team, transposed, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
             Kind::Int8 => int8::pack_columns(transposed, &mut self.exponents, &mut self.int8),
         }

@@ -8,7 +8,8 @@ use ndarray::{ArrayView2, Axis};
 
 use crate::kernel::NotFinite;
 use crate::kernel::product::PANEL;
-use crate::kernel::product::grid::{each_row, exponent, exponent_of};
+use crate::kernel::product::grid::{self, each_row, exponent_of, share};
+use crate::kernel::team::Team;
 
 /// One vector: 16 pairs of 16-bit digits.
 #[derive(Clone, Copy)]
@@ -32,30 +33,48 @@ pub(super) fn panel_lines(k: usize) -> usize {
 
 /// Packs rows.
 pub(in crate::kernel::product) fn pack_rows(
+    team: &Team<'_>,
     matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (m, k) = matrix.dim();
     let stride = row_lines(k);
     lines.resize(m * stride, ZERO);
-    each_row(matrix, exponents, |i, row| {
-        // SAFETY: this form is only chosen where the processor has these instructions.
-        unsafe { pack_row(row, &mut lines[i * stride..][..stride]) }
+    share(team, matrix, (exponents, lines), (1, stride), |matrix, exponents, lines| {
+        each_row(matrix, exponents, |i, row| {
+            // SAFETY: this form is only chosen where the processor has these instructions.
+            unsafe { pack_row(row, &mut lines[i * stride..][..stride]) }
+        })
     })
 }
 
 /// Packs columns, given as the rows of `transposed`.
 pub(in crate::kernel::product) fn pack_columns(
+    team: &Team<'_>,
     transposed: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (n, k) = transposed.dim();
     let size = panel_lines(k);
     lines.resize(n.div_ceil(PANEL) * size, ZERO);
+    share(team, transposed, (exponents, lines), (PANEL, size), |transposed, exponents, lines| {
+        pack_panels(transposed, exponents, lines, size)
+    })
+}
+
+/// Packs some panels, of `size` lines each.
+fn pack_panels(
+    transposed: ArrayView2<'_, f32>,
+    exponents: &mut [i32],
+    lines: &mut [Line],
+    size: usize,
+) -> Result<(), NotFinite> {
+    let (n, k) = transposed.dim();
     if k > 1 && transposed.strides()[0] == 1 {
-        for (i, panel) in transposed.axis_chunks_iter(Axis(0), PANEL).enumerate() {
+        let panels = transposed.axis_chunks_iter(Axis(0), PANEL).zip(exponents.chunks_mut(PANEL));
+        for (i, (panel, exponents)) in panels.enumerate() {
             let lines = &mut lines[i * size..][..size];
             // SAFETY: this form is only chosen where the processor has these instructions.
             let packed = unsafe { pack_panel_of_terms(&panel, exponents, lines) };
@@ -155,7 +174,7 @@ fn pack_column(column: &[f32], panel: &mut [Line], lane: usize) -> Option<i32> {
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn pack_panel_of_terms(
     panel: &ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut [Line],
 ) -> Result<(), NotFinite> {
     let (columns, k) = panel.dim();
@@ -171,10 +190,9 @@ fn pack_panel_of_terms(
     let mut bits = ZERO;
     store(&mut bits, largest);
     let mut scale = [0.0f32; PANEL];
-    for (column, (bits, scale)) in bits.0.iter().zip(&mut scale).take(columns).enumerate() {
-        let e = exponent(*bits as u32).ok_or(NotFinite { row: column })?;
-        exponents.push(e);
-        *scale = -e as f32;
+    for (column, (exponent, (bits, scale))) in exponents.iter_mut().zip(bits.0.iter().zip(&mut scale)).enumerate() {
+        *exponent = grid::exponent(*bits as u32).ok_or(NotFinite { row: column })?;
+        *scale = -*exponent as f32;
     }
     // SAFETY: 16 numbers are read of 16.
     let scale = unsafe { _mm512_loadu_ps(scale.as_ptr()) };

@@ -45,10 +45,10 @@ fn place(m: usize, k: usize, row: usize) -> (usize, usize) {
     (row / height * tile_lines(k, height) + row % height, height)
 }
 
-/// Packs rows.
+/// Packs rows: alone, as where a row's lines are depends on how many rows there are.
 pub(in crate::kernel::product) fn pack_rows(
     matrix: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (m, k) = matrix.dim();
@@ -62,7 +62,7 @@ pub(in crate::kernel::product) fn pack_rows(
 /// Packs columns, given as the rows of `transposed`.
 pub(in crate::kernel::product) fn pack_columns(
     transposed: ArrayView2<'_, f32>,
-    exponents: &mut Vec<i32>,
+    exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (n, k) = transposed.dim();
@@ -70,7 +70,8 @@ pub(in crate::kernel::product) fn pack_columns(
     // The last panel keeps what it held before in the columns that it has not now: they are computed and left.
     lines.resize(n.div_ceil(PANEL) * size, ZERO);
     if k > 1 && transposed.strides()[0] == 1 {
-        for (i, panel) in transposed.axis_chunks_iter(Axis(0), PANEL).enumerate() {
+        let panels = transposed.axis_chunks_iter(Axis(0), PANEL).zip(exponents.chunks_mut(PANEL));
+        for (i, (panel, exponents)) in panels.enumerate() {
             pack_panel_of_terms(panel, exponents, &mut lines[i * size..][..size])
                 .map_err(|e| NotFinite { row: i * PANEL + e.row })?;
         }
@@ -175,7 +176,7 @@ compiled_for_each_isa! {
     /// Packs a panel of which each term's columns lie side by side: `panel` is [columns, k] with the columns contiguous.
     fn pack_panel_of_terms(
         panel: ArrayView2<'_, f32>,
-        exponents: &mut Vec<i32>,
+        exponents: &mut [i32],
         lines: &mut [Line],
     ) -> Result<(), NotFinite> {
         let mut largest = [0u32; PANEL];
@@ -185,10 +186,9 @@ compiled_for_each_isa! {
             }
         }
         let mut inverse = [0.0f64; PANEL];
-        for (column, (largest, inverse)) in largest.iter().zip(&mut inverse).take(panel.nrows()).enumerate() {
-            let e = exponent(*largest).ok_or(NotFinite { row: column })?;
-            exponents.push(e);
-            *inverse = power_of_two(-e);
+        for (column, (e, (largest, inverse))) in exponents.iter_mut().zip(largest.iter().zip(&mut inverse)).enumerate() {
+            *e = exponent(*largest).ok_or(NotFinite { row: column })?;
+            *inverse = power_of_two(-*e);
         }
         for (i, tiles) in lines.as_chunks_mut::<HEIGHT>().0.as_chunks_mut::<DIGITS>().0.iter_mut().enumerate() {
             for four in 0..HEIGHT {
