@@ -112,8 +112,8 @@ fn one_outcome_on_any_threads_and_instruction_set() {
         assert!(expected.iter().any(|file| file.starts_with("model.safetensors ")), "{expected:?}");
         for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
             assert!(isa.force());
-            for threads in [1, 3] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for threads in if isa == Isa::best() { &[1, 3][..] } else { &[2] } {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(*threads).build().unwrap();
                 assert_eq!(pool.install(|| ran(&config)), expected, "{isa}, {threads} threads: {case}");
             }
         }
@@ -123,11 +123,12 @@ fn one_outcome_on_any_threads_and_instruction_set() {
 
 #[test]
 fn one_outcome_wherever_it_is_interrupted() {
-    for (case, patience) in CASES.into_iter().flat_map(|case| [(case, 0), (case, 1)]) {
+    let patient = [(CASES[0], 1), (CASES[5], 1)];
+    for (case, patience) in CASES.into_iter().map(|case| (case, 0)).chain(patient) {
         let mut config = config(case);
         config.validation.as_mut().unwrap().patience = patience;
         let expected = ran(&config);
-        for stop in [1, 4, 5, 11] {
+        for stop in [1, 4, 11] {
             let folder = tempfile::tempdir().unwrap();
             let run = |resume, watch: &mut dyn FnMut(&Event)| {
                 distillation(&config, &student()).run(folder.path(), resume, 2, watch)
