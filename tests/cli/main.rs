@@ -3,6 +3,7 @@
 mod attack;
 mod cache;
 mod config;
+mod distill;
 mod encode;
 mod invariance;
 mod perturb;
