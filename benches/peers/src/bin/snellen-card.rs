@@ -28,9 +28,7 @@ fn main() -> Result<(), Fault> {
     let batching = Batching { order: Order::Sorted, ..Batching::default() };
     let how = How { recipe: &recipe, batching, first: 0, done: &|_| {} };
     let texts = read_texts(texts)?;
-    let mut embed = |_: &str, texts: &[String]| {
-        Ok(model.embed_texts(&how, texts)?.into_raw_vec_and_offset().0)
-    };
+    let mut embed = |_: &str, texts: &[String]| Ok(model.embed_texts(&how, texts)?.into_raw_vec_and_offset().0);
     // What is loaded when it is first needed is loaded now.
     embed("given", &texts[..1])?;
     serve(|words| match words {
