@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use snellen::data::folder::Folder;
-use snellen::data::{atomic, bitext};
+use snellen::data::{atomic, bitext, text};
 use snellen::distill::config::Source;
-use snellen::distill::{Bitext, Config, Distillation, Event, LOG, VALIDATION};
+use snellen::distill::{Bitext, Config, Data, Distillation, Event, LOG, VALIDATION};
 use snellen::encoder::Model;
 use snellen::report::curve::{self, Chart, Point, Series};
 
@@ -40,9 +40,22 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let read = |sources: &[Source]| -> Result<Vec<Bitext>, Failure> {
         sources.iter().map(|source| pairs_of(context, beside, source)).collect()
     };
-    let bitext = read(&config.bitext)?;
     let validation = config.validation.as_ref().map(|validation| read(&validation.bitext)).transpose()?;
-    let mut distillation = Distillation::new(&config, &teacher, student, &bitext, &validation.unwrap_or_default())?;
+    let mut held_out = Vec::new();
+    for part in &config.held_out {
+        for file in &part.files {
+            held_out.extend(text::read(&place(context, beside, part.data.as_deref(), file)?)?);
+        }
+    }
+    let data = Data {
+        bitext: read(&config.bitext)?,
+        validation: validation.unwrap_or_default(),
+        held_out: held_out.into_iter().map(|text| text.text).collect(),
+    };
+    let mut distillation = Distillation::new(&config, &teacher, student, &data)?;
+    if distillation.held_out() > 0 {
+        context.note(&format!("pairs that are held out, and not learned from: {}", distillation.held_out()));
+    }
     let bar = progress::bar(context, config.steps, "distilling");
     let mut tokens = 0;
     distillation.run(&args.output, args.resume, args.save as usize, &mut |event| match event {
@@ -68,15 +81,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     Ok(Ending::Holds)
 }
 
-/// The pairs of a file of fetched data, or of one beside the configuration.
+/// A file of fetched data, or one beside the configuration.
+fn place(context: &Context, beside: &Path, data: Option<&str>, file: &str) -> Result<PathBuf, Failure> {
+    let Some(name) = data else { return Ok(beside.join(file)) };
+    match context.shelf()?.find(name)?.folder {
+        Folder::Disk(folder) => Ok(folder.join(file)),
+        Folder::Builtin { .. } => Err(Failure::Usage(format!("{name} is built in: it has no such files"))),
+    }
+}
+
+/// The pairs of a file.
 fn pairs_of(context: &Context, beside: &Path, source: &Source) -> Result<Bitext, Failure> {
-    let file = match &source.data {
-        Some(name) => match context.shelf()?.find(name)?.folder {
-            Folder::Disk(folder) => folder.join(&source.file),
-            Folder::Builtin { .. } => return Err(Failure::Usage(format!("{name} is built in: it has no bitext"))),
-        },
-        None => beside.join(&source.file),
-    };
+    let file = place(context, beside, source.data.as_deref(), &source.file)?;
     let mut pairs = bitext::read(&file, None)?;
     pairs.drain(..source.skip.min(pairs.len()));
     pairs.truncate(source.take.unwrap_or(usize::MAX));

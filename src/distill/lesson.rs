@@ -1,9 +1,28 @@
 //! What is learned from: pairs, tokenised for both models, by language.
 
+use std::collections::BTreeSet;
+
+use super::Bitext;
 use super::fault::DistillFault;
 use crate::Result;
 use crate::data::bitext::Pair;
 use crate::encoder::{Located, Model};
+
+/// Leaves out the pairs of which a side is among these texts; returns how many they were.
+pub(super) fn leave_out(bitext: &mut [Bitext], texts: &[String]) -> usize {
+    let texts: BTreeSet<String> = texts.iter().map(|text| letters(text)).collect();
+    let count = |bitext: &[Bitext]| bitext.iter().map(|part| part.pairs.len()).sum::<usize>();
+    let before = count(bitext);
+    for part in &mut *bitext {
+        part.pairs.retain(|pair| ![&pair.source, &pair.target].iter().any(|side| texts.contains(&letters(side))));
+    }
+    before - count(bitext)
+}
+
+/// A text's letters and digits, small.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
 
 /// The pairs of a language.
 pub(super) struct Language {

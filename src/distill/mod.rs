@@ -38,7 +38,18 @@ use crate::kernel::ARITH;
 use crate::retrieval::dense;
 use config::Noise;
 
-/// Bitext of a language, in the order of the configuration.
+/// What the configuration names.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    /// What is learned from.
+    pub bitext: Vec<Bitext>,
+    /// What is looked for along the way.
+    pub validation: Vec<Bitext>,
+    /// Texts that are not to be learned from.
+    pub held_out: Vec<String>,
+}
+
+/// Bitext of a language.
 #[derive(Clone, Debug)]
 pub struct Bitext {
     /// The language.
@@ -99,6 +110,8 @@ pub struct Distillation<'a> {
     sampler: Sampler,
     state: State,
     key: String,
+    /// Pairs that were left out, as they are held out.
+    held_out: usize,
 }
 
 /// What validation looks for.
@@ -110,17 +123,11 @@ struct Found {
 }
 
 impl<'a> Distillation<'a> {
-    /// Makes ready: `student` is a model of its own even where it is the teacher's checkpoint; `bitext` and `validation` are what the configuration names.
+    /// Makes ready: `student` is a model of its own even where it is the teacher's checkpoint.
     ///
     /// # Errors
     /// Models that cannot be used or are not as wide as each other; a layer that one has not; a language without pairs.
-    pub fn new(
-        config: &'a Config,
-        teacher: &'a Model,
-        student: Model,
-        bitext: &[Bitext],
-        validation: &[Bitext],
-    ) -> Result<Self> {
+    pub fn new(config: &'a Config, teacher: &'a Model, student: Model, data: &Data) -> Result<Self> {
         let refuse = |what: String| DistillFault::Config { file: "the configuration".to_owned(), what };
         let widths = [teacher, &student].map(|model| model.config().hidden);
         if widths[0] != widths[1] {
@@ -149,6 +156,8 @@ impl<'a> Distillation<'a> {
             both_sides: config.both_sides,
             longest: config.longest,
         };
+        let mut bitext = merged(&data.bitext);
+        let held_out = lesson::leave_out(&mut bitext, &data.held_out);
         let languages = bitext.iter().map(|part| reader.language(&part.language, &part.pairs));
         let languages = languages.collect::<Result<Vec<Language>>>()?;
         let sizes: Vec<usize> = languages.iter().map(|language| language.pairs.len()).collect();
@@ -162,10 +171,12 @@ impl<'a> Distillation<'a> {
             validation: Vec::new(),
             sampler: Sampler::new(config.seed, &sizes, config.temperature),
             state,
-            key: key(config, [teacher, &student], bitext, validation),
+            key: key(config, [teacher, &student], data),
+            held_out,
             student,
             recipes,
         };
+        let validation = merged(&data.validation);
         distillation.validation = validation.iter().map(|part| distillation.found(part)).collect::<Result<_>>()?;
         Ok(distillation)
     }
@@ -175,6 +186,12 @@ impl<'a> Distillation<'a> {
     pub fn is_over(&self) -> bool {
         let patience = self.config.validation.as_ref().map_or(0, |validation| validation.patience);
         self.state.step >= self.config.steps || patience > 0 && self.state.stale >= patience
+    }
+
+    /// How many pairs are not learned from, as they are held out.
+    #[must_use]
+    pub fn held_out(&self) -> usize {
+        self.held_out
     }
 
     /// Steps that were made.
@@ -305,8 +322,20 @@ impl<'a> Distillation<'a> {
     }
 }
 
+/// The pairs of each language together, languages in the order in which they come.
+fn merged(parts: &[Bitext]) -> Vec<Bitext> {
+    let mut languages: Vec<Bitext> = Vec::new();
+    for part in parts {
+        match languages.iter_mut().find(|other| other.language == part.language) {
+            Some(other) => other.pairs.extend_from_slice(&part.pairs),
+            None => languages.push(part.clone()),
+        }
+    }
+    languages
+}
+
 /// SHA-256 over all that decides what the student becomes.
-fn key(config: &Config, models: [&Model; 2], bitext: &[Bitext], validation: &[Bitext]) -> String {
+fn key(config: &Config, models: [&Model; 2], data: &Data) -> String {
     let mut digest = Digest::new();
     // Tokenisers are code: another release may split a text otherwise.
     digest.field("distillation").field(ARITH.to_le_bytes()).field(env!("CARGO_PKG_VERSION"));
@@ -314,11 +343,14 @@ fn key(config: &Config, models: [&Model; 2], bitext: &[Bitext], validation: &[Bi
     for model in models {
         digest.field(model.digest());
     }
-    for part in bitext.iter().chain(validation) {
+    for part in data.bitext.iter().chain(&data.validation) {
         digest.field(&part.language);
         for pair in &part.pairs {
             digest.field(&pair.source).field(&pair.target);
         }
+    }
+    for text in &data.held_out {
+        digest.field(text);
     }
     digest.hex()
 }

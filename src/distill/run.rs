@@ -137,6 +137,7 @@ impl Distillation<'_> {
             "teacher": model(0),
             "student": model(1),
             "bitext": languages.collect::<Vec<Value>>(),
+            "held_out_pairs": self.held_out,
             "configuration_sha256": self.key,
             "model_sha256": digest_of("model.safetensors")?,
             "log_sha256": digest_of(LOG)?,

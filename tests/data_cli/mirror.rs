@@ -156,7 +156,7 @@ fn unknown_names_are_answered_with_the_known_ones() {
     let world = World::new();
     for command in ["fetch", "verify", "path"] {
         let run = world.data(&[command, "tatoba"]).ends(2);
-        run.complains("no such data set or model: tatoba; known: LaBSE, africlirmatrix, afriqa, all-MiniLM-L6-v2, ");
+        run.complains("no such data set or model: tatoba; known: LaBSE, africlirmatrix, afriqa, afriqa-questions, ");
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use snellen::data::bitext::Pair;
 use snellen::data::digest::of_file;
 use snellen::data::folder::Folder;
-use snellen::distill::{Bitext, Config, Distillation, Event, LOG, VALIDATION};
+use snellen::distill::{Bitext, Config, Data, Distillation, Event, LOG, VALIDATION};
 use snellen::encoder::{Batching, How, Model};
 use snellen::kernel::isa::Isa;
 
@@ -81,9 +81,13 @@ fn config(case: &str) -> Config {
     Config::parse(&format!("{common}{case}"), "test.toml").unwrap()
 }
 
+fn data() -> Data {
+    let bitext = vec![sentences("swh", 0), sentences("deu", 20)];
+    Data { bitext, validation: vec![sentences("swh", 40)], ..Data::default() }
+}
+
 fn distillation<'a>(config: &'a Config, teacher: &'a Model) -> Distillation<'a> {
-    let bitext = [sentences("swh", 0), sentences("deu", 20)];
-    Distillation::new(config, teacher, student(), &bitext, &[sentences("swh", 40)]).unwrap()
+    Distillation::new(config, teacher, student(), &data()).unwrap()
 }
 
 /// The digests of everything that came out.
@@ -179,6 +183,22 @@ fn another_distillation_is_not_gone_on_with() {
     assert!(refused.starts_with(&state.display().to_string()), "{refused}");
 }
 
+#[test]
+fn what_is_held_out_is_not_learned_from() {
+    let config = config(CASES[5]);
+    let teacher = student();
+    let mut data = data();
+    let all = data.bitext.iter().map(|part| part.pairs.len()).sum::<usize>();
+    // In small letters, without its point; and a translation.
+    data.held_out =
+        vec!["the water is cold".to_owned(), data.bitext[1].pairs[7].target.clone(), "Nobody says this.".to_owned()];
+    let distillation = Distillation::new(&config, &teacher, student(), &data).unwrap();
+    assert_eq!(distillation.held_out(), 2, "of {all}");
+    data.held_out = data.bitext[0].pairs.iter().map(|pair| pair.source.clone()).collect();
+    let refused = Distillation::new(&config, &teacher, student(), &data).map(drop).unwrap_err().to_string();
+    assert!(refused.starts_with("swh: no pair"), "{refused}");
+}
+
 /// The folder that comes out is the student that was trained: it is found again by who opens it, and validates as the last line says.
 #[test]
 fn the_student_is_what_was_trained() {
@@ -189,7 +209,7 @@ fn the_student_is_what_was_trained() {
     let last: f64 = last.lines().last().unwrap().rsplit(',').next().unwrap().parse().unwrap();
     let opened = Model::open("opened", Folder::Disk(folder.path().to_owned())).unwrap();
     let teacher = student();
-    let found = Distillation::new(&config, &teacher, opened, &[sentences("swh", 0)], &[sentences("swh", 40)]);
+    let found = Distillation::new(&config, &teacher, opened, &data());
     assert_eq!(found.unwrap().validate().unwrap().mean(), last);
     let opened = Model::open("opened", Folder::Disk(folder.path().to_owned())).unwrap();
     let recipe = opened.recipe();
@@ -240,6 +260,7 @@ fn what_makes_no_sense_is_refused() {
             "both [adversary] and [noise]",
         ),
         (&format!("{rest}validation = {{ every = 0, bitext = [] }}"), "validation.every = 0: it must be at least 1"),
+        (&format!("{rest}validation = {{ every = 1, bitext = [] }}"), "no [[validation.bitext]]"),
     ] {
         let refused = Config::parse(&format!("{base}{text}"), "t.toml").unwrap_err().to_string();
         assert!(refused.contains(said), "{refused}, not {said}");
@@ -249,9 +270,9 @@ fn what_makes_no_sense_is_refused() {
         trained = { from_layer = 2 }"#,
     );
     let teacher = student();
-    let refused = Distillation::new(&config, &teacher, student(), &[sentences("swh", 0)], &[]).map(drop).unwrap_err();
+    let refused = Distillation::new(&config, &teacher, student(), &data()).map(drop).unwrap_err();
     assert!(refused.to_string().contains("of 2 layers none is left"), "{refused}");
     let config = Config { longest: 2, trained: snellen::distill::config::Trained::default(), ..config };
-    let refused = Distillation::new(&config, &teacher, student(), &[sentences("swh", 0)], &[]).map(drop).unwrap_err();
+    let refused = Distillation::new(&config, &teacher, student(), &data()).map(drop).unwrap_err();
     assert!(refused.to_string().starts_with("swh: no pair"), "{refused}");
 }

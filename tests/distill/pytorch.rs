@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use snellen::data::bitext::{self, Pair};
 use snellen::data::folder::Folder;
-use snellen::distill::{Bitext, Config, Distillation};
+use snellen::distill::{Bitext, Config, Data, Distillation};
 use snellen::encoder::Model;
 
 use super::fetched;
@@ -63,12 +63,13 @@ fn gradients_and_losses_are_pytorchs() {
     let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/distill/all-MiniLM-L6-v2.safetensors"));
     let bytes = bytes.unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let bitext = [Bitext { language: "deu".to_owned(), pairs: pairs(&bytes) }];
+    let bitext = vec![Bitext { language: "deu".to_owned(), pairs: pairs(&bytes) }];
+    let data = Data { bitext, ..Data::default() };
     let teacher = open();
     for name in ["sinkhorn", "greedy", "pooled", "mixed-pgd"] {
         let (text, tolerance) = case(name);
         let config = Config::parse(&format!("{COMMON}{text}"), "test.toml").unwrap();
-        let distillation = || Distillation::new(&config, &teacher, open(), &bitext, &[]).unwrap();
+        let distillation = || Distillation::new(&config, &teacher, open(), &data).unwrap();
         let (_, gradients) = distillation().slope().unwrap();
         let largest = gradients.tensors.values().flatten().fold(0.0f32, |most, x| most.max(x.abs()));
         let (mut worst, mut compared) = (0.0f32, 0);

@@ -53,9 +53,12 @@ impl Config {
             share("noise.weight", noise.weight)?;
             noise.spec()?;
         }
-        match &self.validation {
-            Some(validation) => some("validation.every", validation.every),
-            None => Ok(()),
+        if let Some(validation) = &self.validation {
+            some("validation.every", validation.every)?;
+            if validation.bitext.is_empty() {
+                return Err("no [[validation.bitext]]: there is nothing to look for".to_owned());
+            }
         }
+        Ok(())
     }
 }

@@ -45,8 +45,11 @@ pub struct Config {
     /// Whether the student learns from the sentences of the teacher's language, too; no.
     #[serde(default)]
     pub both_sides: bool,
-    /// What it learns from.
+    /// What it learns from. Files of one language are put together.
     pub bitext: Vec<Source>,
+    /// What it is going to be asked: a pair of which a side is among these is not learned from, whatever the case of its letters, its blanks and punctuation.
+    #[serde(default)]
+    pub held_out: Vec<HeldOut>,
     /// What is made small.
     pub objective: Objective,
     /// How.
@@ -86,6 +89,16 @@ pub struct Source {
     pub skip: usize,
     /// How many are taken; all.
     pub take: Option<usize>,
+}
+
+/// Texts that are not to be learned from.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct HeldOut {
+    /// The data that the files are of; none: paths beside this configuration.
+    pub data: Option<String>,
+    /// The files: .txt, .tsv, .jsonl, each also .gz.
+    pub files: Vec<String>,
 }
 
 /// What is made small: a weighted sum, of each pair, averaged over a batch.
