@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let bar = progress::bar(context, config.steps, "distilling");
     let mut tokens = 0;
-    distillation.run(&args.output, args.resume, args.save as usize, &mut |event| match event {
+    distillation.train(&args.output, args.resume, args.save as usize, &mut |event| match event {
         Event::Step(report) => {
             tokens += report.read;
             bar.set_position(report.step as u64);
@@ -76,7 +76,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         }),
     })?;
     bar.finish_and_clear();
+    // Before the summary, which says that all is there.
     curves(&args.output)?;
+    distillation.finish(&args.output)?;
     context.note(&format!("{}: {} steps", args.output.display(), distillation.steps()));
     Ok(Ending::Holds)
 }

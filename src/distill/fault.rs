@@ -6,6 +6,8 @@ pub(super) enum DistillFault {
     Config { file: String, what: String },
     #[error("{language}: no pair of which both sides have tokens, and neither more than {longest}")]
     NoPairs { language: String, longest: usize },
+    #[error("{language}: no pair to validate with")]
+    NothingToFind { language: String },
     #[error("step {step}: {what}")]
     Step { step: usize, what: String },
     #[error("{file}: {what}")]

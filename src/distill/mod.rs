@@ -256,12 +256,12 @@ impl<'a> Distillation<'a> {
                 let (pass, terms) = pupil.adversarial(&clean, adversary, config.seed, step)?;
                 (pass, Some((adversary.weight, terms)))
             }
-            (None, Some(noise)) => (pupil.pass(&clean, 1.0 - noise.weight, None)?, None),
-            (None, None) => (pupil.pass(&clean, 1.0, None)?, None),
+            (None, Some(noise)) => (pupil.pass(&clean, 1.0 - noise.weight)?, None),
+            (None, None) => (pupil.pass(&clean, 1.0)?, None),
         };
         if let Some(noise) = &config.noise {
             let perturbed = Texts::of(self.perturbed(&lessons, noise)?.into_iter().zip(0..).chain(sentences()));
-            let noisy = pupil.pass(&perturbed, noise.weight, None)?;
+            let noisy = pupil.pass(&perturbed, noise.weight)?;
             pass.weights.add(noisy.weights);
             other = Some((noise.weight, noisy.terms));
         }
@@ -312,7 +312,7 @@ impl<'a> Distillation<'a> {
 
     fn found(&self, part: &Bitext) -> Result<Found> {
         if part.pairs.is_empty() {
-            return Err(DistillFault::NoPairs { language: part.language.clone(), longest: usize::MAX }.into());
+            return Err(DistillFault::NothingToFind { language: part.language.clone() }.into());
         }
         let how = How { recipe: &self.recipes[0], batching: Batching::default(), first: 0, done: &|_| () };
         let sentences: Vec<&str> = part.pairs.iter().map(|pair| pair.source.as_str()).collect();

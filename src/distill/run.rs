@@ -11,7 +11,6 @@ use super::state::{self, State};
 use super::{Distillation, Report, Validated};
 use crate::Result;
 use crate::data::{FileFault, atomic, digest};
-use crate::encoder::Parameters;
 
 /// The file that is written last.
 pub const SUMMARY: &str = "run.json";
@@ -20,8 +19,10 @@ pub const SUMMARY: &str = "run.json";
 pub const LOG: &str = "log.csv";
 /// A line a validation and language.
 pub const VALIDATION: &str = "validation.csv";
-const HEADS: [(&str, &str); 2] =
-    [(LOG, "step,loss,tokens,pooled,other,gradient,learning_rate,read\n"), (VALIDATION, "step,language,accuracy\n")];
+const HEADS: [(&str, &str); 2] = [
+    (LOG, "step,loss,tokens_loss,pooled_loss,other_loss,gradient,learning_rate,tokens_read\n"),
+    (VALIDATION, "step,language,accuracy\n"),
+];
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +40,12 @@ struct Folder<'a> {
 }
 
 impl Distillation<'_> {
-    /// Makes all steps that are left, `save`d after so many, and writes the student into `folder`: a folder as Hugging Face has them, with the logs and a summary beside it.
-    /// Where a distillation was interrupted there, it goes on from what was saved last if it may `resume`; what comes out does not depend on it. `watch` hears what happens.
+    /// Makes all steps that are left, `save`d after so many, with its logs in `folder`; [`Self::finish`] is to follow. Where a distillation was interrupted there, it goes on
+    /// from what was saved last if it may `resume`; what comes out does not depend on it. `watch` hears what happens.
     ///
     /// # Errors
     /// As [`Self::step`] and [`Self::validate`]; a folder that cannot be written, or has another distillation's or one that is not to be resumed.
-    pub fn run(&mut self, folder: &Path, resume: bool, save: usize, watch: &mut dyn FnMut(&Event)) -> Result<()> {
+    pub fn train(&mut self, folder: &Path, resume: bool, save: usize, watch: &mut dyn FnMut(&Event)) -> Result<()> {
         if self.go_on(folder, resume)? {
             self.restore_sampler();
         }
@@ -62,15 +63,10 @@ impl Distillation<'_> {
             if self.state.step.is_multiple_of(save.max(1)) {
                 // The logs first: what is saved is never ahead of them.
                 kept.sync()?;
-                self.state.write(&kept.state(), &self.key)?;
+                self.state.write(&state_of(folder), &self.key)?;
             }
         }
-        kept.sync()?;
-        let values = match self.state.best {
-            Some(_) if self.is_patient() => state::read_values(&kept.best())?,
-            _ => self.state.weights.values.clone(),
-        };
-        self.finish(&kept, &values)
+        kept.sync()
     }
 
     /// Whether what is kept is the best.
@@ -109,7 +105,7 @@ impl Distillation<'_> {
             self.state.best = Some((found.step, mean));
             self.state.stale = 0;
             if self.is_patient() {
-                state::write_values(&kept.best(), &self.state.weights.values)?;
+                state::write_values(&best_of(kept.path), &self.state.weights.values)?;
             }
         } else {
             self.state.stale += 1;
@@ -118,10 +114,15 @@ impl Distillation<'_> {
         Ok(())
     }
 
-    /// Writes the student, then the summary; what was saved goes.
-    fn finish(&self, kept: &Folder<'_>, values: &Parameters) -> Result<()> {
-        let folder = kept.path;
-        self.student.save(values, folder)?;
+    /// Writes the student of a training that is over into its `folder`, as Hugging Face has them, and last of all the summary; what was saved goes.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn finish(&self, folder: &Path) -> Result<()> {
+        match self.state.best {
+            Some(_) if self.is_patient() => self.student.save(&state::read_values(&best_of(folder))?, folder)?,
+            _ => self.student.save(&self.state.weights.values, folder)?,
+        }
         let digest_of = |name: &str| digest::of_file(&folder.join(name)).map(|(digest, _)| digest);
         let model = |side: usize| {
             let (model, recipe) = ([self.teacher, &self.student][side], &self.recipes[side]);
@@ -156,6 +157,10 @@ fn state_of(folder: &Path) -> PathBuf {
     folder.join(TRAINING).join("state.safetensors")
 }
 
+fn best_of(folder: &Path) -> PathBuf {
+    folder.join(TRAINING).join("best.safetensors")
+}
+
 impl<'a> Folder<'a> {
     /// Opens the logs; of lines beyond this step nothing is left.
     fn open(path: &'a Path, step: usize) -> Result<Self> {
@@ -170,14 +175,6 @@ impl<'a> Folder<'a> {
             Ok(OpenOptions::new().append(true).open(&file).map_err(FileFault::io("open", &file))?)
         };
         Ok(Self { path, logs: [log(HEADS[0])?, log(HEADS[1])?] })
-    }
-
-    fn state(&self) -> PathBuf {
-        state_of(self.path)
-    }
-
-    fn best(&self) -> PathBuf {
-        self.path.join(TRAINING).join("best.safetensors")
     }
 
     fn log(&mut self, report: &Report) -> Result<()> {

@@ -53,11 +53,12 @@ pub(super) struct Pass {
 }
 
 impl Pupil<'_> {
-    /// `share` times the gradient of the texts' mean objective, and their probabilities of all targets at a temperature if there is one.
-    pub(super) fn pass(&self, texts: &Texts, share: f64, temperature: Option<f64>) -> Result<Pass> {
-        self.shifted(texts, None, share, self.trained, None, temperature)
+    /// `share` times the gradient of the texts' mean objective.
+    pub(super) fn pass(&self, texts: &Texts, share: f64) -> Result<Pass> {
+        self.shifted(texts, None, share, self.trained, None, None)
     }
 
+    /// As [`Self::pass`], of what is `wanted`, at shifted word embeddings, with another term; and the texts' probabilities of all targets at a temperature, if there is one.
     fn shifted(
         &self,
         texts: &Texts,
@@ -101,7 +102,10 @@ impl Pupil<'_> {
         let consistent = adversary.consistency > 0.0;
         let temperature = consistent.then_some(adversary.temperature);
         let from_middle = ball.start.is_none();
-        let wanted = Wanted { words: from_middle, ..self.trained };
+        // Where clean texts count nothing, there is nothing to go back for, and no direction in it.
+        let counts = adversary.weight < 1.0;
+        let trained = if counts { self.trained } else { Wanted::WORDS };
+        let wanted = Wanted { words: counts && from_middle, ..trained };
         let mut clean = self.shifted(texts, None, 1.0 - adversary.weight, wanted, None, temperature)?;
         let expected = std::mem::take(&mut clean.probabilities);
         let wanted_consistency = consistent.then(|| Consistency {
@@ -141,8 +145,7 @@ impl Pupil<'_> {
             }
             return Ok((clean, terms));
         }
-        // Where clean texts count nothing, their gradient has no direction.
-        let mut slopes = (adversary.weight < 1.0 && from_middle).then(|| std::mem::take(&mut clean.words));
+        let mut slopes = wanted.words.then(|| std::mem::take(&mut clean.words));
         for _ in 0..ball.steps {
             let found = match slopes.take() {
                 Some(found) => found,

@@ -54,7 +54,7 @@ fn what_cannot_be_done_is_refused() {
         ("fixture-student", "fixture-scholar", "fixture-scholar"),
         ("steps = 4", "student = \"fixture-teacher\"\nsteps = 4", ""),
         ("take = 20", "skip = 2000", "swh: no pair of which both sides have tokens"),
-        ("skip = 20", "skip = 2000", "swh: no pair"),
+        ("skip = 20", "skip = 2000", "swh: no pair to validate with"),
         ("teacher =", "layer = 3\nteacher =", "fixture-student"),
     ] {
         assert!(CONFIG.contains(from), "{from}");

@@ -90,6 +90,18 @@ fn distillation<'a>(config: &'a Config, teacher: &'a Model) -> Distillation<'a> 
     Distillation::new(config, teacher, student(), &data()).unwrap()
 }
 
+/// A whole distillation.
+fn run(
+    mut distillation: Distillation<'_>,
+    folder: &Path,
+    resume: bool,
+    save: usize,
+    watch: &mut dyn FnMut(&Event),
+) -> snellen::Result<()> {
+    distillation.train(folder, resume, save, watch)?;
+    distillation.finish(folder)
+}
+
 /// The digests of everything that came out.
 fn outcome(folder: &Path) -> Vec<String> {
     let mut names = BTreeSet::new();
@@ -104,7 +116,7 @@ fn outcome(folder: &Path) -> Vec<String> {
 
 fn ran(config: &Config) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    distillation(config, &student()).run(folder.path(), false, 5, &mut |_| ()).unwrap();
+    run(distillation(config, &student()), folder.path(), false, 5, &mut |_| ()).unwrap();
     outcome(folder.path())
 }
 
@@ -134,11 +146,11 @@ fn one_outcome_wherever_it_is_interrupted() {
         let expected = ran(&config);
         for stop in [1, 4, 11] {
             let folder = tempfile::tempdir().unwrap();
-            let run = |resume, watch: &mut dyn FnMut(&Event)| {
-                distillation(&config, &student()).run(folder.path(), resume, 2, watch)
+            let go = |resume, watch: &mut dyn FnMut(&Event)| {
+                run(distillation(&config, &student()), folder.path(), resume, 2, watch)
             };
             let interrupted = catch_unwind(AssertUnwindSafe(|| {
-                run(false, &mut |event| {
+                go(false, &mut |event| {
                     if matches!(event, Event::Step(report) if report.step == stop) {
                         // As a kill does: no destructor of ours has anything to do.
                         std::panic::resume_unwind(Box::new(()));
@@ -150,12 +162,12 @@ fn one_outcome_wherever_it_is_interrupted() {
                 let log = folder.path().join(LOG);
                 let text = std::fs::read_to_string(&log).unwrap();
                 std::fs::write(&log, format!("{text}7,0.1")).unwrap();
-                let refused = run(false, &mut |_| ()).unwrap_err().to_string();
+                let refused = go(false, &mut |_| ()).unwrap_err().to_string();
                 assert!(refused.ends_with("a distillation was begun here: --resume goes on with it"), "{refused}");
-                run(true, &mut |_| ()).unwrap();
+                go(true, &mut |_| ()).unwrap();
             }
             assert_eq!(outcome(folder.path()), expected, "interrupted after {stop}: {case}");
-            let refused = run(true, &mut |_| ()).unwrap_err().to_string();
+            let refused = go(true, &mut |_| ()).unwrap_err().to_string();
             assert!(refused.ends_with("a distillation has come to its end here: give another --output"), "{refused}");
         }
     }
@@ -166,7 +178,7 @@ fn another_distillation_is_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let (first, teacher) = (config(CASES[0]), student());
     let stopped = catch_unwind(AssertUnwindSafe(|| {
-        distillation(&first, &teacher).run(folder.path(), false, 1, &mut |event| {
+        run(distillation(&first, &teacher), folder.path(), false, 1, &mut |event| {
             if matches!(event, Event::Step(report) if report.step == 3) {
                 std::panic::resume_unwind(Box::new(()));
             }
@@ -174,12 +186,12 @@ fn another_distillation_is_not_gone_on_with() {
     }));
     assert!(stopped.is_err());
     let second = Config { seed: 1, ..first.clone() };
-    let refused = distillation(&second, &teacher).run(folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
+    let refused = run(distillation(&second, &teacher), folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
     assert!(refused.contains("it is of another configuration"), "{refused}");
     let state = folder.path().join("training/state.safetensors");
     let bytes = std::fs::read(&state).unwrap();
     std::fs::write(&state, &bytes[..bytes.len() - 9]).unwrap();
-    let refused = distillation(&first, &teacher).run(folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
+    let refused = run(distillation(&first, &teacher), folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
     assert!(refused.starts_with(&state.display().to_string()), "{refused}");
 }
 
@@ -204,7 +216,7 @@ fn what_is_held_out_is_not_learned_from() {
 fn the_student_is_what_was_trained() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(CASES[5]);
-    distillation(&config, &student()).run(folder.path(), false, 5, &mut |_| ()).unwrap();
+    run(distillation(&config, &student()), folder.path(), false, 5, &mut |_| ()).unwrap();
     let last = std::fs::read_to_string(folder.path().join(VALIDATION)).unwrap();
     let last: f64 = last.lines().last().unwrap().rsplit(',').next().unwrap().parse().unwrap();
     let opened = Model::open("opened", Folder::Disk(folder.path().to_owned())).unwrap();
