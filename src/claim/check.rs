@@ -4,7 +4,7 @@ use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict,
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::{Found, Lookup, Shelf};
-use crate::encoder::{Batching, Cache, How, Model, Recipe};
+use crate::encoder::{Batching, Cache, How, Model, Recipe, Towers};
 use crate::kernel::ARITH;
 use crate::kernel::devices::Devices;
 use crate::task::Key;
@@ -47,16 +47,26 @@ impl Checker<'_> {
 
     fn numbers(&self, claim: &ClaimFile, numbers: &Numbers) -> Result<Vec<Cell>> {
         let recipe = &numbers.recipe;
-        match (self.shelf.look_up(&recipe.data)?, self.shelf.look_up(&recipe.model)?) {
-            (Lookup::Found(data), Lookup::Found(model)) => self.compute(claim, numbers, &data, &model),
-            (Lookup::Absent(data), Lookup::Absent(model)) => Ok(blocked(numbers, &format!("{data}; {model}"))),
-            (Lookup::Absent(why), _) | (_, Lookup::Absent(why)) => Ok(blocked(numbers, &why)),
+        let names = [Some(&recipe.data), Some(&recipe.model), recipe.document_model.as_ref()];
+        let (mut found, mut absent) = (Vec::new(), Vec::new());
+        for name in names.into_iter().flatten() {
+            match self.shelf.look_up(name)? {
+                Lookup::Found(one) => found.push(one),
+                Lookup::Absent(why) => absent.push(why),
+            }
+        }
+        match &found[..] {
+            [data, models @ ..] if absent.is_empty() => self.compute(claim, numbers, data, models),
+            _ => Ok(blocked(numbers, &absent.join("; "))),
         }
     }
 
-    fn compute(&self, claim: &ClaimFile, numbers: &Numbers, data: &Found, model: &Found) -> Result<Vec<Cell>> {
-        let model = Model::open(model.name.clone(), model.folder.clone())?.on(self.devices);
-        let setup = setup(numbers, &model);
+    /// `models`: that of queries, and that of documents if it is another.
+    fn compute(&self, claim: &ClaimFile, numbers: &Numbers, data: &Found, models: &[Found]) -> Result<Vec<Cell>> {
+        let open = |found: &Found| Ok(Model::open(found.name.clone(), found.folder.clone())?.on(self.devices));
+        let models = models.iter().map(open).collect::<Result<Vec<_>>>()?;
+        let models = Towers::new(&models[0], models.last().expect("there is one of queries"))?;
+        let setup = setup(numbers, models);
         let languages = languages(numbers);
         let pairs = languages
             .iter()
@@ -71,9 +81,9 @@ impl Checker<'_> {
             .collect::<Result<Vec<_>>>()?;
         self.progress.begin(&claim.id, pairs.iter().map(|pair| 2 * pair.english.len()).sum());
         let advance = |sentences| self.progress.advance(sentences);
-        let how = How { recipe: &setup.recipe, batching: self.batching, first: 0, done: &advance };
+        let how = How { recipe: &setup.queries, batching: self.batching, first: 0, done: &advance };
         let scored =
-            pairs.iter().map(|pair| setup.score(data, pair, &model, &how, self.cache)).collect::<Result<Vec<_>>>()?;
+            pairs.iter().map(|pair| setup.score(data, pair, models, &how, self.cache)).collect::<Result<Vec<_>>>()?;
         numbers
             .cells
             .iter()
@@ -84,17 +94,22 @@ impl Checker<'_> {
 }
 
 /// The claim's recipe with the model's own where the claim is silent.
-fn setup(claim: &Numbers, model: &Model) -> Setup {
-    let (own, recipe) = (model.recipe(), &claim.recipe);
-    Setup {
-        direction: recipe.direction,
-        convention: recipe.convention,
-        recipe: Recipe {
+fn setup(claim: &Numbers, models: Towers<'_>) -> Setup {
+    let recipe = &claim.recipe;
+    let of = |model: &Model| {
+        let own = model.recipe();
+        Recipe {
             prefix: recipe.prefix.clone(),
             pooling: recipe.pooling.unwrap_or(own.pooling),
             layer: recipe.layer.unwrap_or(own.layer),
             ..own
-        },
+        }
+    };
+    Setup {
+        direction: recipe.direction,
+        convention: recipe.convention,
+        queries: of(models.queries()),
+        corpus: of(models.documents()),
         perturbation: None,
     }
 }

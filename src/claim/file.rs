@@ -258,6 +258,7 @@ impl Head {
         texts.extend(self.cells.iter().map(|cells| ("cells", cells)));
         if let Some(recipe) = &self.recipe {
             texts.extend([("recipe.model", &recipe.model), ("recipe.data", &recipe.data)]);
+            texts.extend(recipe.document_model.iter().map(|model| ("recipe.document_model", model)));
         }
         if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(format!("`{field}` is empty"));

@@ -13,6 +13,8 @@ pub struct Recipe {
     pub task: Task,
     /// The model's name or folder.
     pub model: String,
+    /// The model of the sentences that are searched, if it is another.
+    pub document_model: Option<String>,
     /// The data set's name or folder.
     pub data: String,
     /// Which side asks.

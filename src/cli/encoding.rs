@@ -1,8 +1,10 @@
 //! Options of every command that encodes.
 
-use snellen::encoder::{Batching, Model, Order, Pooling, Recipe};
+use snellen::encoder::{Batching, Model, Order, Pooling, Recipe, Towers};
 use snellen::retrieval::Analyzer;
 use snellen::retrieval::bm25::Parameters;
+
+use super::{Context, Failure};
 
 /// What stands before texts of one kind.
 #[derive(clap::Args)]
@@ -12,15 +14,44 @@ pub(crate) struct Prefix {
     pub(crate) prefix: String,
 }
 
-/// What stands before queries, and what before documents.
+/// What queries and documents do not have in common.
 #[derive(clap::Args)]
-pub(crate) struct Prefixes {
+pub(crate) struct Sides {
+    /// Another model for the documents, e.g. the teacher of a student that encodes queries: a folder or a name. Default: the same.
+    #[arg(long, value_name = "MODEL", requires = "model")]
+    document_model: Option<String>,
     /// Put before every query, e.g. "query: ".
     #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     pub(crate) query_prefix: String,
     /// Put before every document, e.g. "passage: ".
     #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     pub(crate) corpus_prefix: String,
+}
+
+/// The models of a command.
+pub(crate) struct Encoders {
+    queries: Model,
+    documents: Option<Model>,
+}
+
+impl Encoders {
+    /// Opens one, or two.
+    pub(crate) fn open(context: &Context, queries: &str, documents: Option<&str>) -> Result<Self, Failure> {
+        let documents = documents.map(|name| context.model(name)).transpose()?;
+        Ok(Self { queries: context.model(queries)?, documents })
+    }
+
+    /// Them, if they fit each other.
+    pub(crate) fn towers(&self) -> Result<Towers<'_>, Failure> {
+        Ok(Towers::new(&self.queries, self.documents.as_ref().unwrap_or(&self.queries))?)
+    }
+}
+
+impl Sides {
+    /// The models.
+    pub(crate) fn encoders(&self, context: &Context, queries: &str) -> Result<Encoders, Failure> {
+        Encoders::open(context, queries, self.document_model.as_deref())
+    }
 }
 
 /// How BM25 counts.
@@ -82,6 +113,11 @@ impl Encoding {
             layer: self.layer.unwrap_or(own.layer),
             ..own
         }
+    }
+
+    /// The recipes of both sides.
+    pub(crate) fn recipes(&self, models: Towers<'_>, sides: &Sides) -> [Recipe; 2] {
+        [self.recipe(models.queries(), &sides.query_prefix), self.recipe(models.documents(), &sides.corpus_prefix)]
     }
 
     pub(crate) fn batching(&self) -> Batching {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use snellen::data::atomic;
 use snellen::data::digest;
 use snellen::data::text::{self, Text};
-use snellen::encoder::{LateHead, Model};
+use snellen::encoder::LateHead;
 use snellen::kernel::ARITH;
 use snellen::retrieval::bm25::Index;
 use snellen::retrieval::{self, Hit};
 use snellen::task::search::Searcher;
 
-use super::encoding::{Encoding, Lexical, Prefixes};
+use super::encoding::{Encoders, Encoding, Lexical, Sides};
 use super::{Context, Ending, Failure, progress, same_file, shard};
 
 /// Search documents for each query and write a TREC run.
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     lexical: Lexical,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
 }
@@ -66,7 +66,7 @@ fn tag(text: &str) -> Result<String, String> {
 struct Found {
     rankings: Vec<Vec<Hit>>,
     system: String,
-    model: Option<Model>,
+    encoders: Option<Encoders>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -104,28 +104,29 @@ fn search(args: &Args, context: &Context, queries: &[Text], corpus: &[Text]) -> 
     let offered: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
     let Some(name) = &args.model else {
         let index = Index::of(&offered, args.lexical.analyzer, args.lexical.parameters());
-        return Ok(Found { rankings: index.rank(&asked, args.k.get()), system: index.name(), model: None });
+        return Ok(Found { rankings: index.rank(&asked, args.k.get()), system: index.name(), encoders: None });
     };
-    let model = context.model(name)?;
-    let recipe = |prefix: &str| args.encoding.recipe(&model, prefix);
+    let encoders = args.sides.encoders(context, name)?;
+    let models = encoders.towers()?;
+    let [queries_recipe, documents_recipe] = args.encoding.recipes(models, &args.sides);
     let bar = progress::bar(context, queries.len() + corpus.len(), "encoding");
     let searcher = Searcher {
-        model: &model,
-        queries: &recipe(&args.prefixes.query_prefix),
-        documents: &recipe(&args.prefixes.corpus_prefix),
+        models,
+        queries: &queries_recipe,
+        documents: &documents_recipe,
         batching: args.encoding.batching(),
         done: &|n| bar.inc(n as u64),
         cache: &context.embeddings(args.encoding.no_cache),
         depth: args.k.get(),
     };
     let (system, rankings) = if args.late_interaction {
-        let head = LateHead::of(&model)?;
+        let head = LateHead::of(models.queries())?;
         (head.name(), searcher.late(&head, &asked, &offered)?)
     } else {
         ("dense".to_owned(), searcher.dense(&asked, &offered)?)
     };
     bar.finish_and_clear();
-    Ok(Found { rankings, system, model: Some(model) })
+    Ok(Found { rankings, system, encoders: Some(encoders) })
 }
 
 /// The header of Breuer, Keller and Schaer (ir_metadata, SIGIR 2022), as far as it says what decides the run: no platform, no time, no path.
@@ -151,12 +152,16 @@ fn metadata(args: &Args, found: &Found, tag: &str) -> Result<String, Failure> {
     if let Some((i, n)) = args.shard {
         lines.push(format!("      shard: \"{i}/{n}\""));
     }
-    if let Some(model) = &found.model {
-        lines.push(format!("      model: {}", quoted(model.name())));
-        lines.push(format!("      model_sha256: {}", model.digest()));
-        lines.push(format!("      pooling: {}", quoted(&args.encoding.recipe(model, "").name(model.config()))));
-        lines.push(format!("      query_prefix: {}", quoted(&args.prefixes.query_prefix)));
-        lines.push(format!("      corpus_prefix: {}", quoted(&args.prefixes.corpus_prefix)));
+    if let Some(encoders) = &found.encoders {
+        let models = encoders.towers()?;
+        lines.push(format!("      model: {}", quoted(&models.name())));
+        lines.push(format!("      model_sha256: {}", models.digest()));
+        lines.push(format!(
+            "      pooling: {}",
+            quoted(&args.encoding.recipe(models.queries(), "").name(models.queries().config()))
+        ));
+        lines.push(format!("      query_prefix: {}", quoted(&args.sides.query_prefix)));
+        lines.push(format!("      corpus_prefix: {}", quoted(&args.sides.corpus_prefix)));
     }
     lines.extend(["data:", "  topics:"].map(str::to_owned));
     lines.extend([queries, queries_sha256].map(|line| format!("    {line}")));

@@ -21,6 +21,7 @@ mod pooling;
 mod space;
 mod surface;
 mod tokens;
+mod towers;
 mod trained;
 mod unigram;
 mod weights;
@@ -36,6 +37,7 @@ pub use model::{How, Model, Recipe};
 pub use pooling::Pooling;
 pub use surface::{Located, Piece};
 pub use tokens::{Tokens, in_tokenizer};
+pub use towers::Towers;
 pub use weights::{TensorInfo, Weights};
 pub use words::Words;
 

@@ -53,6 +53,12 @@ impl Recipe {
         format!("{}{layer}{l2}", self.pooling)
     }
 
+    /// The same with embeddings of length 1, for whoever compares by cosine.
+    #[must_use]
+    pub fn cosine(&self) -> Self {
+        Self { normalize: true, ..self.clone() }
+    }
+
     /// A text's embedding (as wide as its states) from its states (tokens × width).
     #[must_use]
     pub fn embedding(&self, states: &[f32], width: usize) -> Vec<f32> {

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use crate::Result;
-use crate::encoder::{Batching, Cache, How, LateHead, Model, Recipe, Side, TokenEmbeddings};
+use crate::encoder::{Batching, Cache, How, LateHead, Model, Recipe, Side, TokenEmbeddings, Towers};
 use crate::retrieval::late::Ragged;
 use crate::retrieval::{Hit, dense, late};
 
@@ -15,8 +15,8 @@ const PASSAGES: usize = 512;
 
 /// Searches with an encoder.
 pub struct Searcher<'a> {
-    /// The encoder.
-    pub model: &'a Model,
+    /// The encoders.
+    pub models: Towers<'a>,
     /// How queries are encoded.
     pub queries: &'a Recipe,
     /// How documents are.
@@ -38,12 +38,13 @@ impl Searcher<'_> {
     /// # Errors
     /// As [`Cache::embed`].
     pub fn dense<T: AsRef<str> + Sync>(&self, queries: &[T], corpus: &[T]) -> Result<Vec<Vec<Hit>>> {
-        let embed = |recipe, first, texts: &[T]| -> Result<Array2<f32>> {
-            self.cache.embed(self.model, &self.how(recipe, first), texts)
+        let embed = |model, recipe, first, texts: &[T]| -> Result<Array2<f32>> {
+            self.cache.embed(model, &self.how(recipe, first), texts)
         };
-        let mut search = dense::Search::on(self.model.devices(), embed(self.queries, 0, queries)?.view(), self.depth)?;
+        let asked = embed(self.models.queries(), self.queries, 0, queries)?;
+        let mut search = dense::Search::on(self.models.devices(), asked.view(), self.depth)?;
         for (part, first) in corpus.chunks(DOCUMENTS).zip((0..).step_by(DOCUMENTS)) {
-            search.add(embed(self.documents, first, part)?.view())?;
+            search.add(embed(self.models.documents(), self.documents, first, part)?.view())?;
         }
         Ok(search.finish())
     }
@@ -53,14 +54,18 @@ impl Searcher<'_> {
     /// # Errors
     /// As [`LateHead::embed`].
     pub fn late<T: AsRef<str> + Sync>(&self, head: &LateHead, queries: &[T], corpus: &[T]) -> Result<Vec<Vec<Hit>>> {
-        let embed = |side, recipe, first, texts: &[T]| -> Result<TokenEmbeddings> {
-            head.embed(self.model, side, texts, &self.how(recipe, first))
+        let embed = |side, first, texts: &[T]| -> Result<TokenEmbeddings> {
+            let (model, recipe): (&Model, _) = match side {
+                Side::Query => (self.models.queries(), self.queries),
+                Side::Document => (self.models.documents(), self.documents),
+            };
+            head.embed(model, side, texts, &self.how(recipe, first))
         };
-        let asked = embed(Side::Query, self.queries, 0, queries)?;
+        let asked = embed(Side::Query, 0, queries)?;
         let mut search =
-            late::Search::on(self.model.devices(), Ragged::of(asked.tokens.view(), &asked.offsets)?, self.depth)?;
+            late::Search::on(self.models.devices(), Ragged::of(asked.tokens.view(), &asked.offsets)?, self.depth)?;
         for (part, first) in corpus.chunks(PASSAGES).zip((0..).step_by(PASSAGES)) {
-            let part = embed(Side::Document, self.documents, first, part)?;
+            let part = embed(Side::Document, first, part)?;
             search.add(Ragged::of(part.tokens.view(), &part.offsets)?)?;
         }
         Ok(search.finish())

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Cache, How, Model, Recipe};
+use crate::encoder::{Cache, How, Recipe, Towers};
 use crate::kernel::ARITH;
 use crate::metric;
 use crate::retrieval::dense::rank_on;
@@ -62,8 +62,10 @@ pub struct Setup {
     pub direction: Direction,
     /// Whose measures.
     pub convention: Convention,
-    /// How sentences become embeddings; they are normalised in any case, for scores are cosines.
-    pub recipe: Recipe,
+    /// How queries become embeddings; they are normalised in any case, for scores are cosines.
+    pub queries: Recipe,
+    /// How the sentences do that are searched.
+    pub corpus: Recipe,
     /// What was done to the queries, for the key.
     pub perturbation: Option<String>,
 }
@@ -132,27 +134,23 @@ impl Pair {
 }
 
 impl Setup {
-    /// The setup's recipe as the task uses it: normalised, for scores are cosines.
-    fn cosine_recipe(&self) -> Recipe {
-        Recipe { normalize: true, ..self.recipe.clone() }
-    }
-
-    /// Evaluates one language. `how.recipe` is not looked at: the setup has the recipe.
+    /// Evaluates one language. `how.recipe` is not looked at: the setup has the recipes.
     ///
     /// # Errors
     /// As [`Cache::embed`].
-    pub fn score(&self, data: &Found, pair: &Pair, model: &Model, how: &How<'_>, cache: &Cache) -> Result<Scored> {
-        let recipe = self.cosine_recipe();
-        let how = How { recipe: &recipe, ..*how };
-        let foreign = cache.embed(model, &how, &pair.foreign)?;
-        let english = cache.embed(model, &how, &pair.english)?;
+    pub fn score(&self, data: &Found, pair: &Pair, models: Towers<'_>, how: &How<'_>, cache: &Cache) -> Result<Scored> {
         let (queries, corpus) = match self.direction {
-            Direction::ForeignToEnglish => (foreign, english),
-            Direction::EnglishToForeign => (english, foreign),
+            Direction::ForeignToEnglish => (&pair.foreign, &pair.english),
+            Direction::EnglishToForeign => (&pair.english, &pair.foreign),
         };
-        let rankings = rank_on(model.devices(), queries.view(), corpus.view(), DEPTH)?;
+        let embed = |model, recipe: &Recipe, texts: &[String]| {
+            cache.embed(model, &How { recipe: &recipe.cosine(), ..*how }, texts)
+        };
+        let queries = embed(models.queries(), &self.queries, queries)?;
+        let corpus = embed(models.documents(), &self.corpus, corpus)?;
+        let rankings = rank_on(models.devices(), queries.view(), corpus.view(), DEPTH)?;
         let predictions: Vec<usize> = rankings.iter().map(|ranking| ranking[0].document).collect();
-        let key = self.key(data, &pair.language, model);
+        let key = self.key(data, &pair.language, models);
         let cells = self
             .convention
             .measures(&predictions)
@@ -170,8 +168,7 @@ impl Setup {
 
     /// What all cells of a language have in common.
     #[must_use]
-    pub fn key(&self, data: &Found, language: &str, model: &Model) -> Key {
-        let recipe = self.cosine_recipe();
+    pub fn key(&self, data: &Found, language: &str, models: Towers<'_>) -> Key {
         Key {
             task: "tatoeba".to_owned(),
             data: data.name.clone(),
@@ -180,11 +177,11 @@ impl Setup {
             direction: self.direction.to_string(),
             measure: String::new(),
             aggregation: String::new(),
-            model: model.name().to_owned(),
-            model_sha256: model.digest().to_owned(),
+            model: models.name(),
+            model_sha256: models.digest(),
             system: "dense".to_owned(),
-            pooling: recipe.name(model.config()),
-            prefix: recipe.prefix.clone(),
+            pooling: self.queries.cosine().name(models.queries().config()),
+            prefix: super::prefixes(&self.queries.prefix, &self.corpus.prefix),
             perturbation: self.perturbation.clone(),
             ties: "line ascending".to_owned(),
             arith: ARITH,

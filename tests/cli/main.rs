@@ -13,6 +13,7 @@ mod snapshots;
 mod task;
 mod test;
 mod tokenizer;
+mod towers;
 mod transport;
 mod verify;
 mod weights;

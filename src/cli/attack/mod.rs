@@ -22,7 +22,7 @@ use snellen::encoder::{How, Model, Recipe};
 use snellen::kernel::ARITH;
 use snellen::transport::{Exact, Solver};
 
-use super::encoding::{Encoding, Prefixes};
+use super::encoding::{Encoding, Sides};
 use super::perturbing::Means;
 use super::task::check_output;
 use super::{Context, Ending, Failure, progress, same_file};
@@ -88,7 +88,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
     /// Where results go. What is there of the same attack is gone on with.
@@ -153,33 +153,40 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
             "queries without a relevant document, or to which all are relevant: {unfit}, and do not count"
         ));
     }
-    let model = context.model(&args.model)?;
-    let recipe = |prefix: &str| args.encoding.recipe(&model, prefix);
-    let (of_queries, of_documents) = (recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix));
+    let encoders = args.sides.encoders(context, &args.model)?;
+    let models = encoders.towers()?;
+    let [of_queries, of_documents] = args.encoding.recipes(models, &args.sides);
     let documents: Vec<&str> = corpus.iter().map(|text| text.text.as_str()).collect();
-    let embeddings = encoded(args, context, &model, &of_documents, &documents)?;
-    let others = [model.digest().to_owned(), words(&documents), means.name(&edit, &format!("seed {}", args.seed))];
+    let embeddings = encoded(args, context, models.documents(), &of_documents, &documents)?;
+    let others = [models.digest(), words(&documents), means.name(&edit, &format!("seed {}", args.seed))];
     let inputs = digest(args, &queries, [&of_queries, &of_documents], &others);
     let solver = Solver::Exact(Exact::default());
     let objective = match args.objective {
         Aim::Margin => Objective::Margin,
         Aim::Transport => {
             let asked = queries.iter().flat_map(|query| query.relevant.iter().copied()).collect();
-            Objective::transport(&solver, &model, &of_documents, args.encoding.batching(), &documents, &asked)?
+            Objective::transport(
+                &solver,
+                models.documents(),
+                &of_documents,
+                args.encoding.batching(),
+                &documents,
+                &asked,
+            )?
         }
     };
-    let victim = Victim::new(&model, &of_queries, args.encoding.batching(), embeddings)?.against(objective);
+    let victim = Victim::new(models.queries(), &of_queries, args.encoding.batching(), embeddings)?.against(objective);
     let options = means.options(&args.language.clone().unwrap_or_default());
-    let flips = names.iter().any(|name| name.reads_vocabulary()).then(|| Flips::of(&model)).transpose()?;
+    let flips = names.iter().any(|name| name.reads_vocabulary()).then(|| Flips::of(models.queries())).transpose()?;
     let attacker = Attacker { args, context, victim: &victim, queries: &queries, inputs };
     let mut found = Vec::new();
     for name in names {
         let attack = args.attack(name, &victim, flips.as_ref(), &options);
         found.push((name, attack.to_string(), attacker.outcomes(name, &attack)?));
     }
-    results::finish(args, context, &model, &of_queries, &source, &queries, &found)?;
+    results::finish(args, context, models, &of_queries, &source, &queries, &found)?;
     // Giving back a tokeniser's small pieces of memory takes a third of a second.
-    std::mem::forget(model);
+    std::mem::forget(encoders);
     Ok(Ending::Holds)
 }
 

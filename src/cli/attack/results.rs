@@ -10,7 +10,7 @@ use snellen::attack::victim::Query;
 use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::data::text::{Source, write};
-use snellen::encoder::{Model, Recipe};
+use snellen::encoder::{Recipe, Towers};
 use snellen::kernel::ARITH;
 use snellen::metric::significance::randomization;
 use snellen::report::curve::{self, Chart, Series};
@@ -55,7 +55,7 @@ fn adversarial(method: &str, queries: &Path) -> String {
 pub(super) fn finish(
     args: &Args,
     context: &Context,
-    model: &Model,
+    models: Towers<'_>,
     recipe: &Recipe,
     source: &Source,
     queries: &[Query],
@@ -105,7 +105,7 @@ pub(super) fn finish(
     atomic::write(&folder.join("states.csv"), &csv(&header, &states)?)?;
     let summary = json!({
         "schema": 1,
-        "model": model.name(), "model_sha256": model.digest(), "pooling": recipe.name(model.config()), "prefix": recipe.prefix,
+        "model": models.name(), "model_sha256": models.digest(), "pooling": recipe.name(models.queries().config()), "prefix": recipe.prefix,
         "until": args.until, "seed": args.seed, "arith": ARITH, "methods": methods, "digest": whole.hex(),
     });
     atomic::write(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?;

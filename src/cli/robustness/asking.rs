@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
-use snellen::encoder::{Batching, Cache, How, Model, Recipe};
+use snellen::encoder::{Batching, Cache, How, Model, Recipe, Towers};
 use snellen::metric::robustness::Asked;
 use snellen::retrieval::{self, Hit, dense};
 
@@ -13,7 +13,7 @@ use crate::cli::Failure;
 
 /// Encodes and searches.
 pub(super) struct Asker<'a> {
-    pub(super) model: &'a Model,
+    pub(super) models: Towers<'a>,
     /// Of queries and of documents.
     pub(super) recipes: &'a [Recipe; 2],
     pub(super) batching: Batching,
@@ -45,21 +45,25 @@ pub(super) struct Form {
 impl Asker<'_> {
     /// Embeddings of a corpus, which are encoded once for all that is asked of it.
     pub(super) fn corpus(&self, parts: &[Vec<String>]) -> Result<Array2<f32>, Failure> {
-        let parts = parts.iter().map(|part| self.embed(1, part)).collect::<Result<Vec<_>, _>>()?;
+        let parts = parts
+            .iter()
+            .map(|part| self.embed(self.models.documents(), &self.recipes[1], part))
+            .collect::<Result<Vec<_>, _>>()?;
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         if views.is_empty() {
-            return Ok(Array2::zeros((0, self.model.config().hidden)));
+            return Ok(Array2::zeros((0, self.models.queries().config().hidden)));
         }
         Ok(concatenate(Axis(0), &views).expect("all as wide"))
     }
 
-    fn embed<T: AsRef<str> + Sync>(&self, side: usize, texts: &[T]) -> Result<Array2<f32>, Failure> {
-        let how = How { recipe: &self.recipes[side], batching: self.batching, first: 0, done: self.done };
-        Ok(self.cache.embed(self.model, &how, texts)?)
+    fn embed<T: AsRef<str> + Sync>(&self, model: &Model, recipe: &Recipe, texts: &[T]) -> Result<Array2<f32>, Failure> {
+        let how = How { recipe, batching: self.batching, first: 0, done: self.done };
+        Ok(self.cache.embed(model, &how, texts)?)
     }
 
     fn rank<T: AsRef<str> + Sync>(&self, corpus: ArrayView2<'_, f32>, texts: &[T]) -> Result<Vec<Vec<Hit>>, Failure> {
-        Ok(dense::rank_on(self.model.devices(), self.embed(0, texts)?.view(), corpus, self.depth)?)
+        let asked = self.embed(self.models.queries(), &self.recipes[0], texts)?;
+        Ok(dense::rank_on(self.models.devices(), asked.view(), corpus, self.depth)?)
     }
 }
 

@@ -15,7 +15,7 @@ use snellen::metric::robustness::{Method, robustness};
 use snellen::task::lareqa::Join;
 use snellen::task::tatoeba::Direction;
 
-use super::encoding::{Encoding, Prefixes};
+use super::encoding::{Encoding, Sides};
 use super::perturbing::{Means, Perturber};
 use super::task::check_output;
 use super::{Context, Ending, Failure, progress};
@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "table")]
     format: Format,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
 }
@@ -100,17 +100,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         check_output(folder, files.map(str::to_owned))?;
     }
     let data = context.shelf()?.find(&args.data)?;
-    let model = context.model(&args.model)?;
-    let recipes = [&args.prefixes.query_prefix, &args.prefixes.corpus_prefix].map(|p| args.encoding.recipe(&model, p));
+    let encoders = args.sides.encoders(context, &args.model)?;
+    let models = encoders.towers()?;
+    let recipes = args.encoding.recipes(models, &args.sides);
     let limits = Limits { queries: args.limit.map(NonZeroUsize::get), depth: args.k.get() };
-    let read = subjects::read(args, context, &data, &model, recipes, &limits)?;
+    let read = subjects::read(args, context, &data, models, recipes, &limits)?;
     let queries: usize = read.subjects.iter().map(|subject| subject.queries.len()).sum();
     let documents: usize = read.corpora.iter().flatten().map(Vec::len).sum();
     let forms = 1 + plan.specs.len() * plan.seeds.len();
     let bar = progress::bar(context, documents + queries * forms, "encoding");
     let cache = context.embeddings(args.encoding.no_cache);
     let asker = Asker {
-        model: &model,
+        models,
         recipes: &read.recipes,
         batching: args.encoding.batching(),
         cache: &cache,

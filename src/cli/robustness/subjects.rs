@@ -6,7 +6,7 @@ use snellen::attack::text::Language as Spoken;
 use snellen::data::levels;
 use snellen::data::shelf::Found;
 use snellen::data::text::Text;
-use snellen::encoder::{Batching, Cache, Model, Recipe};
+use snellen::encoder::{Batching, Cache, Recipe, Towers};
 use snellen::metric::ranked::{Judged, Ranked};
 use snellen::metric::{Dialect, Measure};
 use snellen::retrieval::bm25::Parameters;
@@ -131,7 +131,7 @@ pub(super) fn read(
     args: &Args,
     context: &Context,
     data: &Found,
-    model: &Model,
+    models: Towers<'_>,
     recipes: [Recipe; 2],
     limits: &Limits,
 ) -> Result<Read, Failure> {
@@ -144,11 +144,11 @@ pub(super) fn read(
     only(args.join.is_some() && (tatoeba.is_ok() || topics.is_ok()), "--join", "LAReQA")?;
     only(!args.part.is_empty() && topics.is_err(), "--part", "a collection with judgements")?;
     let mut read = if let Ok(languages) = tatoeba {
-        of_tatoeba(args, data, model, recipes, &languages)?
+        of_tatoeba(args, data, models, recipes, &languages)?
     } else if let Ok(topics) = topics {
-        of_collection(args, context, data, model, recipes, topics)?
+        of_collection(args, context, data, models, recipes, topics)?
     } else if let Ok(languages) = lareqa::languages(data) {
-        of_lareqa(args, data, model, recipes, &languages)?
+        of_lareqa(args, data, models, recipes, &languages)?
     } else {
         let what =
             "no files of Tatoeba (tatoeba.LANG-eng.LANG), of a collection (qrels.NAME.txt) or of XQuAD-R (LANG.json)";
@@ -185,12 +185,18 @@ fn measured(args: &Args, own: &str, name: &str) -> Result<(Measured, String), Fa
     Ok((Measured { measure, until }, name))
 }
 
-fn of_tatoeba(args: &Args, data: &Found, model: &Model, recipes: [Recipe; 2], all: &[String]) -> Result<Read, Failure> {
+fn of_tatoeba(
+    args: &Args,
+    data: &Found,
+    models: Towers<'_>,
+    recipes: [Recipe; 2],
+    all: &[String],
+) -> Result<Read, Failure> {
     let (measured, measure) = measured(args, "Success@1", "accuracy")?;
-    let recipes = recipes.map(cosine);
+    let recipes = recipes.map(|recipe| recipe.cosine());
     let direction = args.direction.unwrap_or(Direction::ForeignToEnglish);
-    let setup =
-        tatoeba::Setup { direction, convention: Convention::Mteb, recipe: recipes[0].clone(), perturbation: None };
+    let [queries, corpus] = recipes.clone();
+    let setup = tatoeba::Setup { direction, convention: Convention::Mteb, queries, corpus, perturbation: None };
     let asked: Vec<String> = args.languages.iter().flat_map(|name| named(name)).collect();
     let (mut corpora, mut subjects) = (Vec::new(), Vec::new());
     for language in chosen(&asked, all, &data.name)? {
@@ -200,9 +206,8 @@ fn of_tatoeba(args: &Args, data: &Found, model: &Model, recipes: [Recipe; 2], al
             Direction::EnglishToForeign => (pair.english, pair.foreign, "eng"),
         };
         let queries = asks.into_iter().enumerate().map(|(i, text)| Text { id: i.to_string(), text }).collect();
-        let mut key = setup.key(data, &language, model);
+        let mut key = setup.key(data, &language, models);
         (key.measure, key.aggregation) = (measure.clone(), "mean".to_owned());
-        key.prefix = prefix(&recipes);
         let mut subject = Subject::new(&language, spoken, queries, corpora.len(), measured, key);
         // From English too it is the other language whose table this is.
         subject.level = levels::class(&language);
@@ -213,9 +218,15 @@ fn of_tatoeba(args: &Args, data: &Found, model: &Model, recipes: [Recipe; 2], al
     Ok(Read { corpora, subjects, recipes, measure, until: measured.until })
 }
 
-fn of_lareqa(args: &Args, data: &Found, model: &Model, recipes: [Recipe; 2], all: &[String]) -> Result<Read, Failure> {
+fn of_lareqa(
+    args: &Args,
+    data: &Found,
+    models: Towers<'_>,
+    recipes: [Recipe; 2],
+    all: &[String],
+) -> Result<Read, Failure> {
     let (measured, measure) = measured(args, lareqa::MEASURES[0], lareqa::MEASURES[0])?;
-    let recipes = recipes.map(cosine);
+    let recipes = recipes.map(|recipe| recipe.cosine());
     let join = args.join.unwrap_or_default();
     let [questions, candidates] = recipes.clone();
     let setup = lareqa::Setup { questions, candidates, join, perturbation: None };
@@ -235,7 +246,7 @@ fn of_lareqa(args: &Args, data: &Found, model: &Model, recipes: [Recipe; 2], all
     for language in &languages {
         let text = |question: &lareqa::Question| Text { id: question.id.clone(), text: question.text.clone() };
         let queries = language.questions.iter().map(text).collect();
-        let mut key = setup.key(data, model);
+        let mut key = setup.key(data, models);
         key.language.clone_from(&language.code);
         (key.measure, key.direction) = (measure.clone(), View::Pool.to_string());
         let mut subject = Subject::new(&language.code, &language.code, queries, 0, measured, key);
@@ -253,7 +264,7 @@ fn of_collection(
     args: &Args,
     context: &Context,
     data: &Found,
-    model: &Model,
+    models: Towers<'_>,
     recipes: [Recipe; 2],
     mut topics: Vec<Topics>,
 ) -> Result<Read, Failure> {
@@ -264,7 +275,7 @@ fn of_collection(
     let collections = Collection::read(data, &topics, &args.part, None)?;
     tell_absent(&collections, context)?;
     let searcher = Searcher {
-        model,
+        models,
         queries: &recipes[0],
         documents: &recipes[1],
         batching: Batching::default(),
@@ -304,14 +315,4 @@ fn of_collection(
     }
     drop(setup);
     Ok(Read { corpora, subjects, recipes, measure, until: measured.until })
-}
-
-fn cosine(recipe: Recipe) -> Recipe {
-    Recipe { normalize: true, ..recipe }
-}
-
-/// What stands before queries and documents, as keys have it.
-fn prefix([queries, documents]: &[Recipe; 2]) -> String {
-    let (queries, documents) = (&queries.prefix, &documents.prefix);
-    if queries == documents { queries.clone() } else { format!("{queries}/{documents}") }
 }

@@ -14,7 +14,7 @@ use snellen::task::clir::{Collection, Scored, Setup, System, Topics};
 use snellen::task::search::Searcher;
 
 use super::{check_output, chosen, columns, csv, mean};
-use crate::cli::encoding::{Encoding, Lexical, Prefixes};
+use crate::cli::encoding::{Encoders, Encoding, Lexical, Sides};
 use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress, runs};
 
@@ -55,7 +55,7 @@ pub(super) struct Args {
     #[command(flatten)]
     lexical: Lexical,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
 }
@@ -65,8 +65,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     check(&args.systems)?;
     let perturbation = args.perturbing.read()?;
     let encoding = args.systems.iter().filter(|system| system.encodes()).count();
-    let model = match &args.model {
-        Some(name) => Some(context.model(name)?),
+    let encoders = match &args.model {
+        Some(name) => Some(args.sides.encoders(context, name)?),
         None if encoding == 0 => None,
         None => return Err(Failure::Usage("dense and late need --model; or choose --systems bm25".to_owned())),
     };
@@ -84,14 +84,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let texts = collections.iter().map(Collection::texts).sum::<usize>() * encoding;
     let bar = progress::bar(context, texts, "encoding");
     let done = |n| bar.inc(n as u64);
-    let recipes = model.as_ref().map(|model| {
-        let recipe = |prefix: &str| args.encoding.recipe(model, prefix);
-        (model, recipe(&args.prefixes.query_prefix), recipe(&args.prefixes.corpus_prefix))
-    });
+    let models = encoders.as_ref().map(Encoders::towers).transpose()?;
+    let recipes = models.map(|models| (models, args.encoding.recipes(models, &args.sides)));
     let cache = context.embeddings(args.encoding.no_cache);
     let depth = args.k.get();
-    let searcher = recipes.as_ref().map(|(model, queries, documents)| Searcher {
-        model,
+    let searcher = recipes.as_ref().map(|(models, [queries, documents])| Searcher {
+        models: *models,
         queries,
         documents,
         batching: args.encoding.batching(),

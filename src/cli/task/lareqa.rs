@@ -12,7 +12,7 @@ use snellen::task::Key;
 use snellen::task::lareqa::{self, Join, Language, MEASURES, Question, Scored, Setup, View};
 
 use super::{check_output, chosen, columns, csv};
-use crate::cli::encoding::{Encoding, Prefixes};
+use crate::cli::encoding::{Encoding, Sides};
 use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     perturbing: Perturbing,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
 }
@@ -48,13 +48,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let perturbation = args.perturbing.read()?;
-    let model = context.model(&args.model)?;
-    let setup = Setup {
-        questions: args.encoding.recipe(&model, &args.prefixes.query_prefix),
-        candidates: args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
-        join: args.join,
-        perturbation: perturbation.as_ref().map(Perturbation::name),
-    };
+    let encoders = args.sides.encoders(context, &args.model)?;
+    let models = encoders.towers()?;
+    let [questions, candidates] = args.encoding.recipes(models, &args.sides);
+    let setup =
+        Setup { questions, candidates, join: args.join, perturbation: perturbation.as_ref().map(Perturbation::name) };
     let mut languages = chosen(&args.languages, &lareqa::languages(&data)?, &data.name)?
         .iter()
         .map(|code| Language::read(&data, code, args.join))
@@ -72,10 +70,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let bar = progress::bar(context, texts, "encoding");
     let how =
         How { recipe: &setup.questions, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
-    let scored = setup.score(&data, &languages, &model, &how, &context.embeddings(args.encoding.no_cache))?;
+    let scored = setup.score(&data, &languages, models, &how, &context.embeddings(args.encoding.no_cache))?;
     bar.finish_and_clear();
     if let Some(folder) = &args.output {
-        write(folder, &languages, &scored, model.name())?;
+        write(folder, &languages, &scored, &models.name())?;
     }
     let mut digest = Digest::new();
     digest.field(&scored.digest).field(&scored.embeddings);

@@ -11,7 +11,7 @@ use snellen::task::search::Searcher;
 use snellen::task::xtreme;
 
 use super::{check_output, csv, mean};
-use crate::cli::encoding::{Encoding, Prefixes};
+use crate::cli::encoding::{Encoding, Sides};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -32,14 +32,16 @@ pub(super) struct Args {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
-    prefixes: Prefixes,
+    sides: Sides,
     #[command(flatten)]
     encoding: Encoding,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
-    let model = context.model(&args.model)?;
+    let encoders = args.sides.encoders(context, &args.model)?;
+    let models = encoders.towers()?;
+    let [queries, documents] = args.encoding.recipes(models, &args.sides);
     let mewsli = Mewsli::read(&data, &args.split)?;
     if let Some(folder) = &args.output {
         check_output(folder, ["cells.csv".to_owned()])?;
@@ -51,9 +53,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let texts = mewsli.entities.len() + mewsli.languages.values().map(Vec::len).sum::<usize>();
     let bar = progress::bar(context, texts, "encoding");
     let searcher = Searcher {
-        model: &model,
-        queries: &args.encoding.recipe(&model, &args.prefixes.query_prefix),
-        documents: &args.encoding.recipe(&model, &args.prefixes.corpus_prefix),
+        models,
+        queries: &queries,
+        documents: &documents,
         batching: args.encoding.batching(),
         done: &|n| bar.inc(n as u64),
         cache: &context.embeddings(args.encoding.no_cache),

@@ -14,7 +14,7 @@ use snellen::task::tatoeba::{self, Convention, Direction, Pair, Scored, Setup};
 use snellen::task::xtreme;
 
 use super::{check_output, chosen, columns, csv, mean};
-use crate::cli::encoding::{Encoding, Prefix};
+use crate::cli::encoding::{Encoders, Encoding, Prefix};
 use crate::cli::perturbing::{Perturbation, Perturbing};
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// A folder in the Hugging Face layout, or a name that `snellen data list` shows.
     #[arg(long)]
     model: String,
+    /// Another model for the sentences that are searched, e.g. the teacher of a student that encodes queries. Default: the same.
+    #[arg(long, value_name = "MODEL")]
+    document_model: Option<String>,
     /// A data set's name, or a folder with `v1/tatoeba.LANG-eng.LANG` and `.eng`.
     #[arg(long, default_value = "tatoeba")]
     data: String,
@@ -53,11 +56,14 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let perturbation = args.perturbing.read()?;
-    let model = context.model(&args.model)?;
+    let encoders = Encoders::open(context, &args.model, args.document_model.as_deref())?;
+    let models = encoders.towers()?;
+    let recipe = |model| args.encoding.recipe(model, &args.prefix.prefix);
     let setup = Setup {
         direction: args.direction.unwrap_or(args.convention.direction()),
         convention: args.convention,
-        recipe: args.encoding.recipe(&model, &args.prefix.prefix),
+        queries: recipe(models.queries()),
+        corpus: recipe(models.documents()),
         perturbation: perturbation.as_ref().map(Perturbation::name),
     };
     let all = tatoeba::languages(&data)?;
@@ -71,14 +77,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
-    let how = How { recipe: &setup.recipe, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
+    let how =
+        How { recipe: &setup.queries, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
     let cache = context.embeddings(args.encoding.no_cache);
     let mut scored = Vec::new();
     for pair in &pairs {
         let one =
-            setup.score(&data, &in_other_words(pair, setup.direction, perturbation.as_ref()), &model, &how, &cache)?;
+            setup.score(&data, &in_other_words(pair, setup.direction, perturbation.as_ref()), models, &how, &cache)?;
         if let Some(folder) = &args.output {
-            write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, model.name())?;
+            write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, &models.name())?;
             if args.convention == Convention::Xtreme && setup.direction == Direction::EnglishToForeign {
                 write_predictions(folder, pair, &one)?;
             }

@@ -158,7 +158,7 @@ impl Setup<'_> {
         let (name, rankings) = match system {
             System::Dense => ("dense".to_owned(), searcher().dense(&queries(false), &documents)?),
             System::Late => {
-                let head = LateHead::of(searcher().model)?;
+                let head = LateHead::of(searcher().models.queries())?;
                 (head.name(), searcher().late(&head, &queries(false), &documents)?)
             }
             System::Bm25 => {
@@ -218,13 +218,13 @@ impl Setup<'_> {
             direction: topics.direction(),
             measure: String::new(),
             aggregation: format!("mean over queries, {} documents each", self.depth),
-            model: encoded.map_or_else(none, |searcher| searcher.model.name().to_owned()),
-            model_sha256: encoded.map_or_else(none, |searcher| searcher.model.digest().to_owned()),
+            model: encoded.map_or_else(none, |searcher| searcher.models.name()),
+            model_sha256: encoded.map_or_else(none, |searcher| searcher.models.digest()),
             system: match pivot {
                 Some((language, _)) => format!("{name}, terms of pivot-{language}"),
                 None => name.to_owned(),
             },
-            pooling: pooled.map_or_else(none, |searcher| searcher.queries.name(searcher.model.config())),
+            pooling: pooled.map_or_else(none, |searcher| searcher.queries.name(searcher.models.queries().config())),
             prefix: encoded.map_or_else(String::new, |searcher| {
                 super::prefixes(&searcher.queries.prefix, &searcher.documents.prefix)
             }),

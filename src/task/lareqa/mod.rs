@@ -14,7 +14,7 @@ use super::Key;
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Cache, How, Model, Recipe};
+use crate::encoder::{Cache, How, Recipe, Towers};
 use crate::kernel::ARITH;
 use crate::retrieval::dense::rank_on;
 use crate::retrieval::{self, Hit};
@@ -63,29 +63,29 @@ impl Setup {
         &self,
         data: &Found,
         languages: &[Language],
-        model: &Model,
+        models: Towers<'_>,
         how: &How<'_>,
         cache: &Cache,
     ) -> Result<Scored> {
-        let (questions, candidates) = (cosine(&self.questions), cosine(&self.candidates));
-        let embed = |recipe: &Recipe, texts: &[&str]| cache.embed(model, &How { recipe, ..*how }, texts);
+        let (questions, candidates) = (self.questions.cosine(), self.candidates.cosine());
+        let encoders = [(models.queries(), &questions), (models.documents(), &candidates)];
         let mut digest = Digest::new();
         let mut sides = [Vec::new(), Vec::new()];
         for language in languages {
             let asked: Vec<&str> = language.questions.iter().map(|question| question.text.as_str()).collect();
             let offered: Vec<&str> = language.candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-            for ((side, recipe), texts) in sides.iter_mut().zip([&questions, &candidates]).zip([asked, offered]) {
-                let embedded = embed(recipe, &texts)?;
+            for ((side, (model, recipe)), texts) in sides.iter_mut().zip(encoders).zip([asked, offered]) {
+                let embedded = cache.embed(model, &How { recipe, ..*how }, &texts)?;
                 digest.f32s(embedded.as_slice().expect("embeddings are contiguous"));
                 side.push(embedded);
             }
         }
-        let [asked, offered] = sides.map(|side| stack(&side, model.config().hidden));
+        let [asked, offered] = sides.map(|side| stack(&side, models.queries().config().hidden));
         let (mut views, mut all) = (Views::of(languages), Digest::new());
         let mut rankings = Vec::with_capacity(asked.nrows());
         for first in (0..asked.nrows()).step_by(TOGETHER) {
             let part = asked.slice(s![first..asked.nrows().min(first + TOGETHER), ..]);
-            let ranked = rank_on(model.devices(), part, offered.view(), offered.nrows())?;
+            let ranked = rank_on(models.devices(), part, offered.view(), offered.nrows())?;
             for (i, ranking) in ranked.into_iter().enumerate() {
                 views.add(first + i, &ranking);
                 all.field(retrieval::digest(std::slice::from_ref(&ranking)));
@@ -93,7 +93,7 @@ impl Setup {
                 rankings.push(ranking[..ranking.len().min(DEPTH)].to_vec());
             }
         }
-        let key = self.key(data, model);
+        let key = self.key(data, models);
         let cells = views.cells().into_iter().map(|cell| {
             let key = Key {
                 language: cell.language,
@@ -108,7 +108,7 @@ impl Setup {
 
     /// What all cells have in common.
     #[must_use]
-    pub fn key(&self, data: &Found, model: &Model) -> Key {
+    pub fn key(&self, data: &Found, models: Towers<'_>) -> Key {
         Key {
             task: "lareqa".to_owned(),
             data: data.name.clone(),
@@ -117,20 +117,16 @@ impl Setup {
             direction: String::new(),
             measure: String::new(),
             aggregation: "mean over questions".to_owned(),
-            model: model.name().to_owned(),
-            model_sha256: model.digest().to_owned(),
+            model: models.name(),
+            model_sha256: models.digest(),
             system: format!("dense, sentence and context joined by {}", self.join),
-            pooling: cosine(&self.questions).name(model.config()),
+            pooling: self.questions.cosine().name(models.queries().config()),
             prefix: super::prefixes(&self.questions.prefix, &self.candidates.prefix),
             perturbation: self.perturbation.clone(),
             ties: "id ascending".to_owned(),
             arith: ARITH,
         }
     }
-}
-
-fn cosine(recipe: &Recipe) -> Recipe {
-    Recipe { normalize: true, ..recipe.clone() }
 }
 
 fn stack(parts: &[Array2<f32>], width: usize) -> Array2<f32> {

@@ -177,7 +177,7 @@ impl Mewsli {
     }
 
     fn key(&self, data: &Found, language: &str, searcher: &Searcher<'_>) -> Key {
-        let (model, queries) = (searcher.model, searcher.queries);
+        let (models, queries) = (searcher.models, searcher.queries);
         Key {
             task: "mewsli-x".to_owned(),
             data: format!("{}, {}", data.name, self.split),
@@ -186,10 +186,10 @@ impl Mewsli {
             direction: "mention-entity".to_owned(),
             measure: MEASURE.to_owned(),
             aggregation: "mean reciprocal rank, per cent".to_owned(),
-            model: model.name().to_owned(),
-            model_sha256: model.digest().to_owned(),
+            model: models.name(),
+            model_sha256: models.digest(),
             system: "dense".to_owned(),
-            pooling: queries.name(model.config()),
+            pooling: queries.name(models.queries().config()),
             prefix: super::prefixes(&queries.prefix, &searcher.documents.prefix),
             perturbation: None,
             ties: "id ascending".to_owned(),
