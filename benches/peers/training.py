@@ -6,6 +6,7 @@ none of the embeddings move, by AdamW; f32, 2 threads, "query: " before every te
 read a second, from the second step on, and peak memory.
 """
 
+import csv
 import gzip
 import json
 import pathlib
@@ -79,7 +80,8 @@ def snellen(program, folder, bitext, objective, seed):
             times += [time.perf_counter()] * (lines - len(times))
             time.sleep(0.002)
         assert running.returncode == 0 and len(times) == STEPS
-        tokens = [int(line.split(",")[-1]) for line in log.read_text().splitlines()[1:]]
+        with log.open() as rows:
+            tokens = [int(row["tokens_read"]) for row in csv.DictReader(rows)]
         return sum(tokens[1:]) / (times[-1] - times[0])
 
 

@@ -18,7 +18,7 @@ use crate::kernel::team::{Team, gather};
 use crate::kernel::{backward, rows};
 
 /// Files that decide an embedding, besides the weights.
-const DECIDING: [&str; 7] = [
+pub(super) const DECIDING: [&str; 7] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -27,6 +27,8 @@ pub(super) struct Space {
     pub(super) gradient: Buffer,
     /// The left operand of the product at hand.
     pub(super) rows: Rows,
+    /// On the way back, what is computed again.
+    pub(super) again: Buffer,
     /// On the way back, both operands of the product that gives a weight's gradient.
     pub(super) across: (Rows, Columns),
 }
@@ -61,6 +63,15 @@ impl Buffer {
     }
 }
 
+impl Buffer {
+    /// A copy of these numbers.
+    pub(super) fn copy(&mut self, values: &[f32]) -> &mut [f32] {
+        self.0.clear();
+        self.0.extend_from_slice(values);
+        &mut self.0
+    }
+}
+
 impl Space {
     /// Empty, its operands in this form.
     fn new(form: Form) -> Self {
@@ -72,6 +83,7 @@ impl Space {
             wide: Buffer::default(),
             gradient: Buffer::default(),
             rows: Rows::new(form),
+            again: Buffer::default(),
             across: (Rows::new(form), Columns::new(form)),
         }
     }

@@ -5,10 +5,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::model::DECIDING;
 use super::{EncoderFault, Model, Parameters, Wanted, config, weights};
 use crate::Result;
 use crate::data::tensors::{self, Dtype, Layout};
 use crate::data::{FileFault, atomic};
+
+/// What loaders of other programs read besides. A checkpoint's folder may hold more: its model card, other forms of its weights, the log of its own training.
+const BESIDE: [&str; 5] = [
+    "added_tokens.json",
+    "config_sentence_transformers.json",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "vocab.txt",
+];
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer_config.json";
@@ -53,20 +63,14 @@ impl Model {
         Ok(format!("{settings:#}\n"))
     }
 
-    /// Writes a folder with this model's files and its tensors of floats, `values` instead of those of the checkpoint: f32, in one file, which is written last.
+    /// Writes a folder with this model's configuration, tokeniser and tensors of floats, `values` instead of those of the checkpoint: f32, in one file, which is written last.
     ///
     /// # Errors
     /// A folder that cannot be written; a tensor of another size.
     pub fn save(&self, values: &Parameters, folder: &Path) -> Result<()> {
         let (weights, bert) = (self.weights()?, self.ready(0)?);
-        let mut others = self.folder().names()?;
-        let shards = weights::files(self.folder())?;
-        // Names with a point in front are notes about that folder.
-        others.retain(|name| {
-            !name.starts_with('.') && name != CONFIG && name != weights::INDEX && !shards.contains(name)
-        });
-        for name in others {
-            atomic::write(&folder.join(&name), &self.folder().read(&name)?)?;
+        for name in DECIDING.iter().chain(&BESIDE).filter(|name| **name != CONFIG && self.folder().has(name)) {
+            atomic::write(&folder.join(name), &self.folder().read(name)?)?;
         }
         if !self.folder().has(TOKENIZER) {
             atomic::write(&folder.join(TOKENIZER), self.tokenizer_settings()?.as_bytes())?;

@@ -39,6 +39,11 @@ fn a_student_its_logs_and_pictures() {
     assert_eq!((&summary["schema"], &summary["steps"]), (&1.into(), &4.into()));
     let out = out.then().args(["model", "inspect", "./out"]).status(0);
     assert!(out.stdout.contains("880"), "{}", out.stdout);
+    // What came out may learn again: of its logs nothing is taken over.
+    let config = CONFIG.replace("steps = 4", "student = \"./out\"\nsteps = 2");
+    let out = out.then().write("here/next.toml", config);
+    let out = out.args(["distill", "--config", "here/next.toml", "--output", "next", "--quiet"]).status(0);
+    assert_eq!(String::from_utf8(out.read("next/log.csv")).unwrap().lines().count(), 3);
     let again = ["distill", "--config", "here/config.toml", "--output", "out", "--resume"];
     let refused = out.then().args(again).refused();
     assert_eq!(refused, "snellen: out: a distillation has come to its end here: give another --output\n");

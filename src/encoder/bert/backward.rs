@@ -4,14 +4,15 @@
 //! rows. All else is row by row ([`crate::kernel::reference::backward`]). A text's gradient at its embeddings depends on no other text; the weights' are
 //! sums over all tokens of a batch.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
-use super::forward::{each_head, places};
+use super::forward::places;
+use super::heads::{Head, each_head, pieces};
 use super::tape::{LayerTape, Tape};
 use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text, Wanted, WeightGradients};
 use crate::encoder::Config;
-use crate::encoder::space::{HeadSpace, Space, Spaces};
+use crate::encoder::space::{HeadSpace, Space};
 use crate::encoder::weights::Weights;
 use crate::kernel::product::{Columns, Epilogue, Rows, product, product_then};
 use crate::kernel::team::Team;
@@ -112,7 +113,7 @@ impl Way<'_> {
     ) -> Result<(), NotFinite> {
         let (config, team) = (&self.bert.config, self.team);
         let (tokens, h) = (self.places.last().map_or(0, |last| last.rows.end), config.hidden);
-        let Space { gradient, projected, context, attended, wide, rows, across, .. } = space;
+        let Space { gradient, projected, context, attended, wide, rows, again, across, .. } = space;
         let mut gradient = gradient.sized(tokens, h);
         let mut wide = wide.sized(tokens, config.intermediate);
         let mut attended = attended.sized(tokens, h);
@@ -122,9 +123,9 @@ impl Way<'_> {
         layer.output_norm.back(team, kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
         rows.fill_with(team, gradient.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            let mut active = kept.inner.values().to_vec();
-            team.rows(&mut active, config.intermediate, |_, rows| config.activation.apply_to(rows));
-            weights.linear(&layer.output, &active, gradient.view(), across, team);
+            let active = again.copy(kept.inner.values());
+            team.rows(active, config.intermediate, |_, rows| config.activation.apply_to(rows));
+            weights.linear(&layer.output, active, gradient.view(), across, team);
         }
         self.through(&layer.output, rows, None, wide.view_mut());
         team.rows(contiguous(&mut wide), config.intermediate, |first, rows| {
@@ -133,9 +134,9 @@ impl Way<'_> {
         });
         rows.fill_with(team, wide.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            let mut normal = kept.attended.values().to_vec();
-            layer.attention_norm.apply(team, &mut normal);
-            weights.linear(&layer.intermediate, &normal, wide.view(), across, team);
+            let normal = again.copy(kept.attended.values());
+            layer.attention_norm.apply(team, normal);
+            weights.linear(&layer.intermediate, normal, wide.view(), across, team);
         }
         self.through(&layer.intermediate, rows, Some(gradient.view()), attended.view_mut());
 
@@ -171,40 +172,28 @@ impl Way<'_> {
         &self,
         kept: &LayerTape,
         context: ArrayView2<'_, f32>,
-        mut out: ArrayViewMut2<'_, f32>,
+        out: ArrayViewMut2<'_, f32>,
     ) -> Result<(), NotFinite> {
-        let Config { hidden, heads, .. } = self.bert.config;
-        let shape = (context.nrows(), 3 * hidden);
-        let projected = ArrayView2::from_shape(shape, kept.projected.values()).expect("kept with this shape");
-        for text in self.places {
-            let rows = s![text.rows.clone(), ..];
-            let given = [projected.slice(rows), context.slice(rows)];
-            attention(given, out.slice_mut(rows), text.attended, heads, &self.bert.spaces, self.team)
-                .map_err(|_| NotFinite { row: text.rows.start })?;
+        let Config { hidden: h, heads, .. } = self.bert.config;
+        let width = h / heads;
+        let projected = ArrayView2::from_shape((context.nrows(), 3 * h), kept.projected.values());
+        let projected = projected.expect("kept with this shape");
+        let cost = self.places.iter().map(|text| 5 * text.rows.len() * text.rows.len() * h).sum();
+        let mut outputs = Vec::with_capacity(self.places.len() * heads);
+        for (text, outs) in pieces(out, self.places, width).into_iter().enumerate() {
+            let mut parts: Vec<_> = outs.into_iter().map(Some).collect();
+            let mut of = |head: usize| [0, 1, 2].map(|i| parts[i * heads + head].take().expect("one head's"));
+            outputs.extend((0..heads).map(|head| Head { text, head, out: of(head) }));
         }
-        Ok(())
+        each_head(outputs, self.places, cost, &self.bert.spaces, self.team, |space, Head { text, head, out }| {
+            let Place { rows, attended } = &self.places[*text];
+            let (first, column) = (rows.start, *head * width);
+            let part =
+                |i: usize, n: usize| projected.slice(s![first..first + n, i * h + column..i * h + column + width]);
+            let gradient = context.slice(s![rows.clone(), column..column + width]);
+            space.back([part(0, rows.len()), part(1, *attended), part(2, *attended)], gradient, out)
+        })
     }
-}
-
-/// Attention of one text: from `projected` [L, 3H] and the gradient at its context [L, H] to the gradient at `projected`.
-fn attention(
-    [projected, context]: [ArrayView2<'_, f32>; 2],
-    mut out: ArrayViewMut2<'_, f32>,
-    attended: usize,
-    heads: usize,
-    spaces: &Spaces,
-    team: &Team<'_>,
-) -> Result<(), NotFinite> {
-    let (tokens, h) = context.dim();
-    let width = h / heads;
-    let mut parts: Vec<_> = out.axis_chunks_iter_mut(Axis(1), width).map(Some).collect();
-    let mut of_head = |head: usize| [0, 1, 2].map(|i| parts[i * heads + head].take().expect("each part is one head's"));
-    let outputs = (0..heads).map(&mut of_head).collect();
-    each_head(outputs, 5 * tokens * tokens * h, spaces, team, |space, head, out| {
-        let part = |i: usize, n: usize| projected.slice(s![..n, i * h + head * width..i * h + (head + 1) * width]);
-        let gradient = context.slice(s![.., head * width..(head + 1) * width]);
-        space.back([part(0, tokens), part(1, attended), part(2, attended)], gradient, out)
-    })
 }
 
 impl HeadSpace {

@@ -1,12 +1,10 @@
 //! Forward: from token ids to hidden states.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
-
+use super::heads::{Head, each_head, pieces};
 use super::tape::Tape;
-use super::{Bert, HEADS, Layer, LayerNorm, Linear, Place, Stopped, Text};
+use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text};
 use crate::encoder::Config;
 use crate::encoder::space::{HeadSpace, Space, Spaces};
 use crate::kernel::product::{Activation, Epilogue, Rows, product, product_then};
@@ -114,11 +112,7 @@ impl Layer {
         rows.fill_with(team, states.view())?;
         self.attention.apply(rows, None, None, team, projected.view_mut());
         let mut context = context.sized(tokens, h);
-        for text in texts {
-            let rows = s![text.rows.clone(), ..];
-            attend(projected.slice(rows), context.slice_mut(rows), text.attended, config.heads, spaces, team)
-                .map_err(|_| NotFinite { row: text.rows.start })?;
-        }
+        attend(projected.view(), context.view_mut(), texts, config.heads, spaces, team)?;
         let mut attended = attended.sized(tokens, h);
         rows.fill_with(team, context.view())?;
         self.attention_output.apply(rows, None, Some(states.view()), team, attended.view_mut());
@@ -154,53 +148,31 @@ fn contiguous<'a>(matrix: &'a ArrayViewMut2<'_, f32>) -> &'a [f32] {
     matrix.as_slice().expect("contiguous")
 }
 
-/// Attention of one text: softmax(Q·Kᵀ / √width)·V for each head, from `projected` [L, 3H] into `context` [L, H]. Keys and values are the
-/// first `attended` tokens.
+/// Attention: softmax(Q·Kᵀ / √width)·V for each head of each text, from `projected` [T, 3H] into `context` [T, H]. Keys and values are a text's first
+/// `attended` tokens.
 fn attend(
     projected: ArrayView2<'_, f32>,
-    mut context: ArrayViewMut2<'_, f32>,
-    attended: usize,
+    context: ArrayViewMut2<'_, f32>,
+    texts: &[Place],
     heads: usize,
     spaces: &Spaces,
     team: &Team<'_>,
 ) -> Result<(), NotFinite> {
-    let (tokens, h) = context.dim();
+    let h = context.ncols();
     let width = h / heads;
-    let outputs = context.axis_chunks_iter_mut(Axis(1), width).collect();
-    each_head(outputs, 2 * tokens * tokens * h, spaces, team, |space, head, out| {
-        let part = |i: usize, n: usize| projected.slice(s![..n, i * h + head * width..i * h + (head + 1) * width]);
-        space.attend([part(0, tokens), part(1, attended), part(2, attended)], out.view_mut())
-    })
-}
-
-/// Does `work` for each head with its output, all heads together `cost` multiplications, shared among the team.
-pub(super) fn each_head<O: Send>(
-    mut outputs: Vec<O>,
-    cost: usize,
-    spaces: &Spaces,
-    team: &Team<'_>,
-    work: impl Fn(&mut HeadSpace, usize, &mut O) -> Result<(), NotFinite> + Sync,
-) -> Result<(), NotFinite> {
-    let heads = outputs.len();
-    let parts = team.parts(heads, cost, HEADS);
-    if parts == 1 {
-        let mut outputs = outputs.iter_mut().enumerate();
-        return spaces.heads(|space| outputs.try_for_each(|(head, out)| work(space, head, out)));
+    let cost = texts.iter().map(|text| 2 * text.rows.len() * text.rows.len() * h).sum();
+    let mut outputs = Vec::with_capacity(texts.len() * heads);
+    for (text, outs) in pieces(context, texts, width).into_iter().enumerate() {
+        outputs.extend(outs.into_iter().enumerate().map(|(head, out)| Head { text, head, out }));
     }
-    let outputs: Vec<Mutex<O>> = outputs.into_iter().map(Mutex::new).collect();
-    let finite = AtomicBool::new(true);
-    team.each(parts, |part| {
-        spaces.heads(|space| {
-            let range = heads * part / parts..heads * (part + 1) / parts;
-            for (head, out) in range.clone().zip(&outputs[range]) {
-                if work(space, head, &mut out.lock().expect("each head is one part's")).is_err() {
-                    finite.store(false, Ordering::Relaxed);
-                }
-            }
-        });
-    });
-    // Which head it was is not said; the row is that of the text in any case.
-    if finite.into_inner() { Ok(()) } else { Err(NotFinite { row: 0 }) }
+    each_head(outputs, texts, cost, spaces, team, |space, Head { text, head, out }| {
+        let Place { rows, attended } = &texts[*text];
+        let part = |i: usize, n: usize| {
+            let column = i * h + *head * width;
+            projected.slice(s![rows.start..rows.start + n, column..column + width])
+        };
+        space.attend([part(0, rows.len()), part(1, *attended), part(2, *attended)], out.view_mut())
+    })
 }
 
 impl HeadSpace {

@@ -8,6 +8,7 @@ mod backward;
 mod card;
 mod forward;
 mod gradients;
+mod heads;
 mod parameters;
 mod tape;
 
@@ -30,9 +31,6 @@ use super::weights::{Tensor, Weights};
 use crate::Result;
 use crate::kernel::NotFinite;
 use crate::kernel::product::{Columns, Form};
-
-/// Heads of fewer multiplications than this are not worth another thread.
-const HEADS: usize = 1 << 14;
 
 /// The weights of an encoder, ready to multiply.
 pub(super) struct Bert {

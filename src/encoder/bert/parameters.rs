@@ -101,8 +101,11 @@ impl Linear {
             return;
         }
         let (rows, columns) = self.shape;
-        let of = |part: &str| self.names.iter().flat_map(|name| &tensors[&format!("{name}.{part}")]).copied().collect();
-        let weight: Vec<f32> = of("weight");
+        let of = |part: &str| {
+            let parts: Vec<&[f32]> = self.names.iter().map(|name| &tensors[&format!("{name}.{part}")][..]).collect();
+            parts.concat()
+        };
+        let weight = of("weight");
         self.bias = of("bias");
         let weight = ArrayView2::from_shape((self.names.len() * rows, columns), &weight).expect("of the tensor's size");
         self.weight.fill(weight).expect("every value is finite");

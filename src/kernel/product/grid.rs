@@ -32,14 +32,31 @@ pub(super) fn each_row(
         // Rows that lie across: some of them at a time, as whole lines of memory are fetched.
         for (block, first) in matrix.axis_chunks_iter(Axis(0), ACROSS).zip((0..).step_by(ACROSS)) {
             copy.resize(ACROSS * k, 0.0);
-            for (p, column) in block.columns().into_iter().enumerate() {
-                column.iter().enumerate().for_each(|(j, x)| copy[j * k + p] = *x);
-            }
+            along(block, &mut copy);
             copy.chunks_exact(k).take(block.nrows()).enumerate().try_for_each(|(j, row)| keep(first + j, row))?;
         }
         return Ok(());
     }
     matrix.rows().into_iter().enumerate().try_for_each(|(i, row)| keep(i, contiguous(&row, &mut copy)))
+}
+
+/// Copies rows that lie across, at most [`ACROSS`], each into its k numbers of `copy`.
+fn along(block: ArrayView2<'_, f32>, copy: &mut [f32]) {
+    let k = block.ncols();
+    let column = |p: usize| block.index_axis_move(Axis(1), p).to_slice().expect("contiguous, as the rows lie across");
+    let whole = if block.nrows() == ACROSS { k - k % ACROSS } else { 0 };
+    // A square at a time, so that what is written lies in a line too.
+    for first in (0..whole).step_by(ACROSS) {
+        let square: [&[f32; ACROSS]; ACROSS] =
+            std::array::from_fn(|p| column(first + p).first_chunk().expect("a whole block"));
+        for (j, row) in copy.chunks_exact_mut(k).enumerate() {
+            let row: &mut [f32; ACROSS] = (&mut row[first..first + ACROSS]).try_into().expect("as many");
+            *row = std::array::from_fn(|p| square[p][j]);
+        }
+    }
+    for p in whole..k {
+        column(p).iter().enumerate().for_each(|(j, x)| copy[j * k + p] = *x);
+    }
 }
 
 /// Shares the rows of `matrix` among a team: `pack` gets some of them, with their exponents and lines, of which every `group` rows have `size`.
