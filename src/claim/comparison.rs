@@ -9,7 +9,7 @@ use crate::Result;
 use crate::data::trec::{Qrels, TrecFile};
 use crate::data::{FileFault, digest};
 use crate::kernel::ARITH;
-use crate::metric::evaluate::{Options, common};
+use crate::metric::evaluate::{Options, Query, common};
 use crate::metric::significance::{Mean, holm, randomization, t_test};
 use crate::metric::{Dialect, Measure, evaluate};
 use crate::task::Key;
@@ -46,10 +46,35 @@ pub struct Pair {
     pub language: String,
     /// Judgements.
     pub qrels: PathBuf,
-    /// The run that is claimed to be better, or no worse.
-    pub run: PathBuf,
+    /// The run that is claimed to be better, or no worse; of several, as of a training with several seeds, each query's mean counts.
+    pub run: Runs,
     /// The other.
-    pub baseline: PathBuf,
+    pub baseline: Runs,
+}
+
+/// A run or some.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Runs {
+    /// One.
+    One(PathBuf),
+    /// Some of one system.
+    Some(Vec<PathBuf>),
+}
+
+impl Runs {
+    fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::One(file) => std::slice::from_ref(file),
+            Self::Some(files) => files,
+        }
+    }
+
+    /// As keys name them.
+    fn name(&self) -> String {
+        let names: Vec<String> = self.files().iter().map(|file| file.display().to_string()).collect();
+        names.join(" + ")
+    }
 }
 
 fn alpha() -> f64 {
@@ -80,6 +105,9 @@ impl Comparison {
         self.rules()?;
         if self.pairs.is_empty() || self.measures.is_empty() {
             return Err("`comparison` has no pairs or no measures".to_owned());
+        }
+        if self.pairs.iter().any(|pair| pair.run.files().is_empty() || pair.baseline.files().is_empty()) {
+            return Err("`comparison` has a pair without a run".to_owned());
         }
         let drawn = (1..=100_000_000).contains(&self.samples);
         if !(drawn && self.alpha > 0.0 && self.alpha < 1.0) {
@@ -147,13 +175,18 @@ impl Comparison {
         kind: Kind,
         folder: &Path,
     ) -> Result<Vec<Tested>> {
-        let files = [&pair.qrels, &pair.run, &pair.baseline].map(|file| folder.join(file));
-        let missing = files.iter().find(|file| !file.exists());
-        let [qrels, run, baseline] = &files;
-        let sha256 = |file: &Path| -> Result<String> {
-            if file.exists() { Ok(digest::of_file(file)?.0) } else { Ok("unknown".to_owned()) }
+        let place = |files: &[PathBuf]| -> Vec<PathBuf> { files.iter().map(|file| folder.join(file)).collect() };
+        let (qrels, runs, baselines) =
+            (folder.join(&pair.qrels), place(pair.run.files()), place(pair.baseline.files()));
+        let missing = [&qrels].into_iter().chain(&runs).chain(&baselines).find(|file| !file.exists());
+        let sha256 = |files: &[PathBuf]| -> Result<String> {
+            let digest = |file: &PathBuf| -> Result<String> {
+                if file.exists() { Ok(digest::of_file(file)?.0) } else { Ok("unknown".to_owned()) }
+            };
+            Ok(files.iter().map(digest).collect::<Result<Vec<_>>>()?.join(" + "))
         };
-        let (qrels_sha256, run_sha256, baseline_sha256) = (sha256(qrels)?, sha256(run)?, sha256(baseline)?);
+        let (qrels_sha256, run_sha256) = (sha256(std::slice::from_ref(&qrels))?, sha256(&runs)?);
+        let baseline_sha256 = sha256(&baselines)?;
         let key = |measure: &Measure| -> Key {
             Key {
                 task: "comparison".to_owned(),
@@ -163,9 +196,9 @@ impl Comparison {
                 direction: kind.to_string(),
                 measure: measure.to_string(),
                 aggregation: "mean difference over queries".to_owned(),
-                model: pair.run.display().to_string(),
+                model: pair.run.name(),
                 model_sha256: run_sha256.clone(),
-                system: format!("against {} (sha256 {baseline_sha256})", pair.baseline.display()),
+                system: format!("against {} (sha256 {baseline_sha256})", pair.baseline.name()),
                 pooling: "none".to_owned(),
                 prefix: String::new(),
                 perturbation: None,
@@ -177,18 +210,24 @@ impl Comparison {
             let why = format!("{} is not here", missing.display());
             return Ok(measures.iter().map(|m| Tested { key: key(m), differences: Err(why.clone()) }).collect());
         }
-        let judgements = Qrels::read(&TrecFile::open(qrels)?)?;
+        let judgements = Qrels::read(&TrecFile::open(&qrels)?)?;
         let options = Options { dialect, ..Options::default() };
-        let of = |file: &Path| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
-        let evaluations = [of(run)?, of(baseline)?];
-        let queries = common(&[&evaluations[0], &evaluations[1]]);
+        let of = |file: &PathBuf| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
+        let evaluations = runs.iter().chain(&baselines).map(of).collect::<Result<Vec<_>>>()?;
+        let queries = common(&evaluations.iter().collect::<Vec<_>>());
         if queries.is_empty() {
-            let what = format!("no query that {} and the judgements have too", baseline.display());
-            return Err(FileFault::content(run.display(), what).into());
+            let what = "no query that the runs of this pair and the judgements all have".to_owned();
+            return Err(FileFault::content(runs[0].display(), what).into());
         }
+        let mean = |values: &[&Query], i: usize| {
+            values.iter().fold(0.0, |sum, query| sum + query.values[i]) / values.len() as f64
+        };
         let tested = measures.iter().enumerate().map(|(i, measure)| {
-            let differences = queries.iter().map(|query| query[0].values[i] - query[1].values[i]).collect();
-            Tested { key: key(measure), differences: Ok(differences) }
+            let difference = |query: &Vec<&Query>| {
+                let (ours, others) = query.split_at(runs.len());
+                mean(ours, i) - mean(others, i)
+            };
+            Tested { key: key(measure), differences: Ok(queries.iter().map(difference).collect()) }
         });
         Ok(tested.collect())
     }

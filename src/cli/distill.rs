@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use snellen::data::folder::Folder;
+use snellen::data::shelf::Found;
 use snellen::data::{atomic, bitext, text};
-use snellen::distill::config::Source;
+use snellen::distill::config::{HeldOut, Setting, Source};
 use snellen::distill::{Bitext, Config, Data, Distillation, Event, LOG, VALIDATION};
 use snellen::encoder::Model;
 use snellen::report::curve::{self, Chart, Point, Series};
+use snellen::task::clir::Topics;
+use snellen::task::lareqa::{self, Join};
+use snellen::task::tatoeba::{self, Pair};
 
 use super::{Context, Ending, Failure, progress};
 
@@ -20,6 +24,9 @@ pub(crate) struct Args {
     /// What is done: a TOML file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Another value for a key of it, as in TOML: seed=2, objective.pooled=0.5, 'adversary={ method = "pgd", radius = 0.3 }'; KEY= takes the key away. May be given again and again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Setting>,
     /// Where the student goes.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
@@ -32,7 +39,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
-    let config = Config::read(&args.config)?;
+    let config = Config::read(&args.config, &args.set)?;
     let beside = args.config.parent().unwrap_or(Path::new("."));
     let teacher = context.model(&config.teacher)?;
     let found = context.shelf()?.find(config.student.as_ref().unwrap_or(&config.teacher))?;
@@ -41,17 +48,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         sources.iter().map(|source| pairs_of(context, beside, source)).collect()
     };
     let validation = config.validation.as_ref().map(|validation| read(&validation.bitext)).transpose()?;
-    let mut held_out = Vec::new();
-    for part in &config.held_out {
-        for file in &part.files {
-            held_out.extend(text::read(&place(context, beside, part.data.as_deref(), file)?)?);
-        }
-    }
-    let data = Data {
-        bitext: read(&config.bitext)?,
-        validation: validation.unwrap_or_default(),
-        held_out: held_out.into_iter().map(|text| text.text).collect(),
-    };
+    let held_out = config.held_out.iter().map(|part| held_out(context, beside, part));
+    let held_out = held_out.collect::<Result<Vec<_>, _>>()?.concat();
+    let data = Data { bitext: read(&config.bitext)?, validation: validation.unwrap_or_default(), held_out };
     let mut distillation = Distillation::new(&config, &teacher, student, &data)?;
     if distillation.held_out() > 0 {
         context.note(&format!("pairs that are held out, and not learned from: {}", distillation.held_out()));
@@ -81,6 +80,41 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     distillation.finish(&args.output)?;
     context.note(&format!("{}: {} steps", args.output.display(), distillation.steps()));
     Ok(Ending::Holds)
+}
+
+/// What is asked of the student afterwards.
+fn held_out(context: &Context, beside: &Path, part: &HeldOut) -> Result<Vec<String>, Failure> {
+    if let (Some(name), []) = (&part.data, &part.files[..]) {
+        return asked(&context.shelf()?.find(name)?);
+    }
+    let mut texts = Vec::new();
+    for file in &part.files {
+        texts.extend(text::read(&place(context, beside, part.data.as_deref(), file)?)?);
+    }
+    Ok(texts.into_iter().map(|text| text.text).collect())
+}
+
+/// All that a data set asks, and its translations.
+fn asked(data: &Found) -> Result<Vec<String>, Failure> {
+    let mut texts = Vec::new();
+    if let Ok(languages) = tatoeba::languages(data) {
+        for language in languages {
+            let pair = Pair::read(data, &language)?;
+            texts.extend(pair.foreign.into_iter().chain(pair.english));
+        }
+    } else if let Ok(topics) = Topics::of(data) {
+        for topics in topics {
+            let asked = topics.read(data, "")?;
+            let translated = asked.pivot.map_or(Vec::new(), |(_, texts)| texts);
+            texts.extend(asked.queries.into_iter().chain(translated).map(|query| query.text));
+        }
+    } else {
+        for code in lareqa::languages(data)? {
+            let questions = lareqa::Language::read(data, &code, Join::default())?.questions;
+            texts.extend(questions.into_iter().map(|question| question.text));
+        }
+    }
+    Ok(texts)
 }
 
 /// A file of fetched data, or one beside the configuration.

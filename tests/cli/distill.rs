@@ -72,6 +72,70 @@ fn what_cannot_be_done_is_refused() {
         let refused = test.refused();
         assert!(refused.contains(said), "{refused}, not {said}");
     }
+    let refused = distill(&format!("held_out = [{{}}]\n{CONFIG}")).refused();
+    assert!(refused.contains("nothing is held out"), "{refused}");
     let refused = distill(CONFIG).remove("here/config.toml").refused();
     assert!(refused.contains("here/config.toml: cannot read: "), "{refused}");
+}
+
+#[test]
+fn keys_may_be_given_other_values() {
+    let run = |config: &str, settings: &[&str]| {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        distill(config).args(["--quiet"]).args(settings)
+    };
+    let digest = |test: Test| {
+        let summary: Value = serde_json::from_slice(&test.status(0).read("out/run.json")).unwrap();
+        (summary["configuration_sha256"].clone(), summary["model_sha256"].clone())
+    };
+    let written =
+        CONFIG.replace("steps = 4", "steps = 3\nseed = 2").replace("validation", "noise = { kind = \"upper\" } #");
+    let noise = "noise={ kind = 'upper' }";
+    let set = digest(run(CONFIG, &["steps=3", "seed = 2", noise, "validation="]));
+    assert_eq!(set, digest(run(&written, &[])));
+    assert_ne!(set, digest(run(CONFIG, &["steps=3", "seed = 3", noise, "validation="])));
+    for (setting, said) in [
+        ("seed", "seed: no =; expected KEY=VALUE as in TOML"),
+        (".seed=1", "a key is empty"),
+        ("seed=x", "expected KEY=VALUE"),
+        ("seed=1\nsteps=2", "more than one value"),
+        ("sead=1", "here/config.toml: unknown field `sead`"),
+        ("seed=-1", "here/config.toml: invalid value"),
+        ("steps.x=1", "here/config.toml: steps.x: steps is no table"),
+        ("steps=0", "here/config.toml: steps = 0: it must be at least 1"),
+    ] {
+        let error = run(CONFIG, &[setting]).status(2).stderr;
+        assert!(error.contains(said), "{setting}: {error}");
+    }
+}
+
+#[test]
+fn all_that_a_data_set_asks_is_held_out() {
+    // Two of the sentences that are learned from stand in each of these, in other letters: a query, and a translation.
+    let table = std::fs::read_to_string(root().join("fixtures/recipe/sentences.tsv")).unwrap();
+    let sentence = |line: usize, column: usize| table.lines().nth(line).unwrap().split('\t').nth(column).unwrap();
+    let (english, swahili) = (sentence(2, 0).to_uppercase(), sentence(3, 4).to_uppercase());
+    let paragraph = format!(
+        r#"{{"data": [{{"paragraphs": [{{"context": "Ja.", "sentence_breaks": [[0, 3]], "qas": [
+        {{"id": "a", "question": "{english}", "answers": [{{"answer_start": 0, "text": "Ja"}}]}},
+        {{"id": "b", "question": "{swahili}", "answers": [{{"answer_start": 0, "text": "Ja"}}]}}]}}]}}]}}"#
+    );
+    for (what, files) in [
+        ("tatoeba", vec![("tatoeba.xx-eng.xx", swahili.clone()), ("tatoeba.xx-eng.eng", english.clone())]),
+        (
+            "collection",
+            vec![
+                ("queries.xx.tsv", format!("q\t{swahili}\n")),
+                ("queries.xx.pivot-en.tsv", format!("q\t{english}\n")),
+                ("corpus.en.tsv", "d\tx\n".to_owned()),
+                ("qrels.xx.txt", "q 0 d 1\n".to_owned()),
+            ],
+        ),
+        ("xquad", vec![("de.json", paragraph)]),
+    ] {
+        let config = format!("held_out = [{{ data = \"./set\" }}]\n{CONFIG}");
+        let test = files.iter().fold(distill(&config), |test, (name, text)| test.write(&format!("set/{name}"), text));
+        let summary: Value = serde_json::from_slice(&test.status(0).read("out/run.json")).unwrap();
+        assert_eq!(summary["held_out_pairs"], 2, "{what}");
+    }
 }

@@ -78,7 +78,7 @@ const CASES: [&str; 9] = [
 fn config(case: &str) -> Config {
     // Tables come after values.
     let (common, case) = (COMMON.replace("steps = 12", &format!("{case}\nsteps = 12")), "");
-    Config::parse(&format!("{common}{case}"), "test.toml").unwrap()
+    Config::parse(&format!("{common}{case}"), "test.toml", &[]).unwrap()
 }
 
 fn data() -> Data {
@@ -274,7 +274,7 @@ fn what_makes_no_sense_is_refused() {
         (&format!("{rest}validation = {{ every = 0, bitext = [] }}"), "validation.every = 0: it must be at least 1"),
         (&format!("{rest}validation = {{ every = 1, bitext = [] }}"), "no [[validation.bitext]]"),
     ] {
-        let refused = Config::parse(&format!("{base}{text}"), "t.toml").unwrap_err().to_string();
+        let refused = Config::parse(&format!("{base}{text}"), "t.toml", &[]).unwrap_err().to_string();
         assert!(refused.contains(said), "{refused}, not {said}");
     }
     let config = config(

@@ -68,7 +68,7 @@ fn gradients_and_losses_are_pytorchs() {
     let teacher = open();
     for name in ["sinkhorn", "greedy", "pooled", "mixed-pgd"] {
         let (text, tolerance) = case(name);
-        let config = Config::parse(&format!("{COMMON}{text}"), "test.toml").unwrap();
+        let config = Config::parse(&format!("{COMMON}{text}"), "test.toml", &[]).unwrap();
         let distillation = || Distillation::new(&config, &teacher, open(), &data).unwrap();
         let (_, gradients) = distillation().slope().unwrap();
         let largest = gradients.tensors.values().flatten().fold(0.0f32, |most, x| most.max(x.abs()));

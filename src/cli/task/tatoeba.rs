@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// mteb (accuracy, precision, recall, f1 in [0, 1]; xx-en) or xtreme (accuracy in per cent; en-xx).
     #[arg(long, default_value_t = Convention::Mteb)]
     convention: Convention,
-    /// Also write here `cells.csv` and a TREC run for each language; with convention xtreme from English, predictions and labels in XTREME's
+    /// Also write here `cells.csv` and, for each language, a TREC run and its judgements; with convention xtreme from English, predictions and labels in XTREME's
     /// format too.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -72,7 +72,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if let Some(folder) = &args.output {
         check_output(
             folder,
-            chosen.iter().map(|language| format!("{language}-eng.run")).chain(["cells.csv".to_owned()]),
+            chosen
+                .iter()
+                .flat_map(|language| ["run", "qrels"].map(|kind| format!("{language}-eng.{kind}")))
+                .chain(["cells.csv".to_owned()]),
         )?;
     }
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
@@ -85,7 +88,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let one =
             setup.score(&data, &in_other_words(pair, setup.direction, perturbation.as_ref()), models, &how, &cache)?;
         if let Some(folder) = &args.output {
-            write_run(&folder.join(format!("{}-eng.run", pair.language)), &one, &models.name())?;
+            let file = |kind: &str| folder.join(format!("{}-eng.{kind}", pair.language));
+            write_run(&file("run"), &one, &models.name())?;
+            let judgements = (0..pair.english.len()).map(|line| format!("{line} 0 {line} 1\n"));
+            atomic::write(&file("qrels"), judgements.collect::<String>().as_bytes())?;
             if args.convention == Convention::Xtreme && setup.direction == Direction::EnglishToForeign {
                 write_predictions(folder, pair, &one)?;
             }

@@ -20,6 +20,9 @@ impl Config {
         some("batch", self.batch)?;
         some("longest", self.longest)?;
         positive("temperature", self.temperature)?;
+        if self.held_out.iter().any(|part| part.data.is_none() && part.files.is_empty()) {
+            return Err("held_out without data or files: nothing is held out".to_owned());
+        }
         if self.bitext.is_empty() {
             return Err("no [[bitext]]: there is nothing to learn from".to_owned());
         }

@@ -1,10 +1,13 @@
 //! What a distillation is: a TOML file.
 
 mod check;
+mod set;
 
 use std::path::Path;
 
 use serde::Deserialize;
+
+pub use set::Setting;
 
 use super::fault::DistillFault;
 use crate::Result;
@@ -97,7 +100,8 @@ pub struct Source {
 pub struct HeldOut {
     /// The data that the files are of; none: paths beside this configuration.
     pub data: Option<String>,
-    /// The files: .txt, .tsv, .jsonl, each also .gz.
+    /// The files: .txt, .tsv, .jsonl, each also .gz. None: all that the data ask, be they Tatoeba's pairs, a collection's queries and their translations, or XQuAD-R's questions.
+    #[serde(default)]
     pub files: Vec<String>,
 }
 
@@ -280,25 +284,34 @@ pub struct Validation {
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, with other values for some of its keys.
     ///
     /// # Errors
     /// A file that cannot be read, is not of this form, or says what makes no sense.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, settings: &[Setting]) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(FileFault::io("read", path))?;
-        Self::parse(&text, &path.display().to_string())
+        Self::parse(&text, &path.display().to_string(), settings)
     }
 
     /// As [`Self::read`], of a file's text.
     ///
     /// # Errors
     /// As there.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|e| {
+    pub fn parse(text: &str, file: &str, settings: &[Setting]) -> Result<Self> {
+        let wrong = |e: toml::de::Error| {
             let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
             FileFault::line(file, line, e.message())
-        })?;
-        config.check().map_err(|what| DistillFault::Config { file: file.to_owned(), what })?;
+        };
+        let refuse = |what| DistillFault::Config { file: file.to_owned(), what };
+        let config: Self = if settings.is_empty() {
+            toml::from_str(text).map_err(wrong)?
+        } else {
+            let mut table = toml::from_str(text).map_err(wrong)?;
+            settings.iter().try_for_each(|setting| setting.apply(&mut table)).map_err(refuse)?;
+            // Whose values have no lines.
+            table.try_into().map_err(|e: toml::de::Error| refuse(e.to_string().trim().replace('\n', ", ")))?
+        };
+        config.check().map_err(refuse)?;
         Ok(config)
     }
 }
