@@ -231,19 +231,19 @@ fn of_several_runs_of_a_system_each_querys_mean_counts() {
     let seeds = |better: &str, base: &str| {
         let change = |toml: &mut Vec<u8>| {
             let text = String::from_utf8(std::mem::take(toml)).unwrap();
-            *toml = text.replace("\"better.run\"", better).replace("\"base.run\"", base).into_bytes();
+            *toml = text.replace("\"base.run\"", base).replace("\"better.run\"", better).into_bytes();
         };
         compared("greater", "").bytes("claims/c.toml", change).args(["--languages", "swa"])
     };
-    // Reciprocal ranks: 0.95, and twice 0.75 of different queries.
-    let out = seeds("[\"better.run\", \"same.run\"]", "[\"base.run\"]").args(["--format", "json"]).status(0).stdout;
+    // Reciprocal ranks: 0.95, and twice 0.75 of different queries; too few to tell the difference from chance.
+    let out = seeds("[\"better.run\", \"same.run\"]", "[\"base.run\"]").option("--format", "json").status(1).stdout;
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let cell = &json["claims"][0]["cells"][0];
     assert!((cell["value"].as_f64().unwrap() - 0.1).abs() < 1e-12, "{out}");
     assert_eq!(cell["key"]["model"], "better.run + same.run");
     let same = seeds("[\"same.run\", \"base.run\"]", "[\"base.run\", \"same.run\"]").status(1).stdout;
     assert!(same.contains("p = 1.000000 (randomisation, Holm), d_z = 0.0000, 20 queries"), "{same}");
-    let missing = seeds("[\"better.run\", \"other.run\"]", "\"base.run\"").status(2).stdout;
+    let missing = seeds("[\"better.run\", \"other.run\"]", "\"base.run\"").status(0).stdout;
     assert!(missing.contains("claims/other.run is not here"), "{missing}");
     let none = seeds("[]", "\"base.run\"").refused();
     assert!(none.ends_with("`comparison` has a pair without a run\n"), "{none}");
