@@ -94,3 +94,17 @@ table-attack-afriqa model="multilingual-e5-small-q4" languages="bem hau swa yor 
 # On a machine with an NVIDIA card: bits against the processors, NVIDIA's sanitizer, speeds beside PyTorch. PYTHON=... names a Python with torch for CUDA.
 gpu-check card="0":
     benches/gpu-check {{card}}
+
+# The question that started it: students with and without adversarial training, and what became of them. By estimate five hours on two cores; every part goes on where it was interrupted. `just experiment "ot adversarial" "1 2 3"` makes some.
+experiment conditions="zero-shot pooled greedy ot noise adversarial" seeds="1 2 3":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release --quiet
+    target/release/snellen data fetch tatoeba xquad-r multilingual-e5-small-q4
+    target/release/snellen data verify afriqa ntrex tico19 hornmt afriqa-questions
+    for seed in {{seeds}}; do
+      for condition in {{conditions}}; do
+        case $condition in ot | noise | adversarial) ;; *) [ "$seed" = 1 ] || continue ;; esac
+        experiments/run "$condition" "$seed"
+      done
+    done

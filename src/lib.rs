@@ -5,8 +5,9 @@
 //!
 //! | floor | module | job |
 //! |---|---|---|
-//! | 5 | [`report`] | verdict tables for people and machines |
-//! | 4 | [`claim`], [`distill`] | published cells, recipes, verdicts; a student learns from a teacher |
+//! | 6 | [`report`] | verdict tables for people and machines |
+//! | 5 | [`claim`] | published cells, recipes, statements, verdicts |
+//! | 4 | [`distill`] | a student learns from a teacher |
 //! | 3 | [`task`], [`attack`] | data → queries, corpus, judgements → cells; perturbed texts, attacks |
 //! | 2 | [`retrieval`], [`metric`], [`transport`], [`encoder`] | rankings, measures, transport plans, embeddings |
 //! | 1 | [`kernel`], [`data`] | the arithmetic contract; manifests, fetching, file formats |

@@ -1,5 +1,6 @@
 //! Checking a claim: its recipe is run and every cell gets a verdict.
 
+use super::property::statement;
 use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict, judge};
 use crate::Result;
 use crate::data::FileFault;
@@ -41,6 +42,8 @@ impl Checker<'_> {
         let cells = match &claim.content {
             Content::Numbers(numbers) => self.numbers(claim, numbers)?,
             Content::Comparison { comparison, folder } => comparison.cells(claim.kind, folder)?,
+            Content::Property { property, folder } => property.cells(self.shelf, folder)?,
+            Content::Blocked(missing) => vec![missing_cell(&claim.id, missing)],
         };
         Ok(ClaimOutcome { id: claim.id.clone(), title: claim.title.clone(), source: claim.source.to_string(), cells })
     }
@@ -143,6 +146,19 @@ fn judged(claim: &ClaimFile, numbers: &Numbers, published: &Published, scored: &
         digest: Some(scored.digest.clone()),
         why,
     })
+}
+
+/// Of a claim that cannot be checked.
+fn missing_cell(id: &str, missing: &str) -> Cell {
+    Cell {
+        key: statement("statement", id.to_owned(), "none"),
+        published: "none".to_owned(),
+        value: None,
+        digits: 0,
+        verdict: Verdict::Blocked,
+        digest: None,
+        why: Some(missing.to_owned()),
+    }
 }
 
 /// Every cell `blocked`, with as much of its key as is known without data and model.

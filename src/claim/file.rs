@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::decimal::Decimal;
-use super::{Comparison, Recipe};
+use super::{Comparison, Property, Recipe};
 use crate::Result;
 use crate::data::FileFault;
 
 /// A claim as its author wrote it down.
 ///
 /// It is two files: `ID.toml`, and the CSV that its `cells` names, with the columns `language,measure,value,digest`; or one, where it says how two systems
-/// compare.
+/// compare, what has to be so, or why it cannot be checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimFile {
     /// The claim's name.
@@ -41,6 +41,15 @@ pub enum Content {
         /// Where its files are.
         folder: PathBuf,
     },
+    /// Something that has to be so.
+    Property {
+        /// What.
+        property: Property,
+        /// Where its files are.
+        folder: PathBuf,
+    },
+    /// Nothing that could be checked: what is missing.
+    Blocked(String),
 }
 
 /// Published numbers.
@@ -64,6 +73,10 @@ pub enum Kind {
     Greater,
     /// One system is no worse than another by a margin.
     NonInferior,
+    /// Something is so.
+    Property,
+    /// It cannot be checked.
+    Blocked,
 }
 
 impl TryFrom<String> for Kind {
@@ -74,9 +87,11 @@ impl TryFrom<String> for Kind {
             "equals" => Ok(Self::Equals),
             "greater" => Ok(Self::Greater),
             "non-inferior" => Ok(Self::NonInferior),
-            _ => Err(format!(
-                "claims of kind `{kind}` cannot be checked by this version, only `equals`, `greater` and `non-inferior`"
-            )),
+            "property" => Ok(Self::Property),
+            "blocked" => Ok(Self::Blocked),
+            _ => {
+                Err(format!("no kind `{kind}` of claims: `equals`, `greater`, `non-inferior`, `property` or `blocked`"))
+            }
         }
     }
 }
@@ -87,6 +102,8 @@ impl fmt::Display for Kind {
             Self::Equals => "equals",
             Self::Greater => "greater",
             Self::NonInferior => "non-inferior",
+            Self::Property => "property",
+            Self::Blocked => "blocked",
         })
     }
 }
@@ -191,7 +208,7 @@ impl ClaimFile {
     pub fn numbers(&self) -> Option<&Numbers> {
         match &self.content {
             Content::Numbers(numbers) => Some(numbers),
-            Content::Comparison { .. } => None,
+            _ => None,
         }
     }
 
@@ -201,6 +218,8 @@ impl ClaimFile {
         match &self.content {
             Content::Numbers(numbers) => numbers.cells.len(),
             Content::Comparison { comparison, .. } => comparison.pairs.len() * comparison.measures.len(),
+            Content::Property { property, .. } => property.cell_count(),
+            Content::Blocked(_) => 1,
         }
     }
 
@@ -212,6 +231,7 @@ impl ClaimFile {
         let has = |language: &String| match &self.content {
             Content::Numbers(numbers) => numbers.cells.iter().any(|cell| cell.language == *language),
             Content::Comparison { comparison, .. } => comparison.pairs.iter().any(|pair| pair.language == *language),
+            Content::Property { .. } | Content::Blocked(_) => false,
         };
         if let Some(unknown) = languages.iter().find(|language| !has(language)) {
             return Err(unknown);
@@ -220,6 +240,7 @@ impl ClaimFile {
         match &mut self.content {
             Content::Numbers(numbers) => numbers.cells.retain(|cell| wanted(&cell.language)),
             Content::Comparison { comparison, .. } => comparison.pairs.retain(|pair| wanted(&pair.language)),
+            Content::Property { .. } | Content::Blocked(_) => {}
         }
         Ok(())
     }
@@ -237,6 +258,8 @@ struct Head {
     recipe: Option<Recipe>,
     tolerance: Option<Tolerance>,
     comparison: Option<Comparison>,
+    property: Option<Property>,
+    missing: Option<String>,
 }
 
 impl Head {
@@ -256,6 +279,7 @@ impl Head {
     fn check(&self) -> Result<(), String> {
         let mut texts = vec![("id", &self.id), ("title", &self.title), ("source.title", &self.source.title)];
         texts.extend(self.cells.iter().map(|cells| ("cells", cells)));
+        texts.extend(self.missing.iter().map(|missing| ("missing", missing)));
         if let Some(recipe) = &self.recipe {
             texts.extend([("recipe.model", &recipe.model), ("recipe.data", &recipe.data)]);
             texts.extend(recipe.document_model.iter().map(|model| ("recipe.document_model", model)));
@@ -263,22 +287,7 @@ impl Head {
         if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(format!("`{field}` is empty"));
         }
-        match (self.kind, &self.comparison) {
-            (Kind::Equals, None) => {
-                let given = [("cells", self.cells.is_some()), ("recipe", self.recipe.is_some())];
-                if let Some((field, _)) = given.iter().find(|(_, given)| !given) {
-                    return Err(format!("`{field}` is missing"));
-                }
-            }
-            (Kind::Equals, Some(_)) => return Err("`comparison` is of other kinds of claims".to_owned()),
-            (_, None) => return Err("`comparison` is missing".to_owned()),
-            (kind, Some(comparison)) => {
-                if self.cells.is_some() || self.recipe.is_some() || self.tolerance.is_some() {
-                    return Err("`cells`, `recipe` and `tolerance` are of claims of kind `equals`".to_owned());
-                }
-                comparison.check(kind)?;
-            }
-        }
+        self.check_parts()?;
         if !self.source.recorded && self.source.url.is_none() {
             return Err("`source.url` is missing: only claims with `recorded = true` may do without".to_owned());
         }
@@ -291,21 +300,53 @@ impl Head {
         }
     }
 
+    /// Each kind of claim has parts of its own.
+    fn check_parts(&self) -> Result<(), String> {
+        let needed: &[&str] = match self.kind {
+            Kind::Equals => &["cells", "recipe"],
+            Kind::Greater | Kind::NonInferior => &["comparison"],
+            Kind::Property => &["property"],
+            Kind::Blocked => &["missing"],
+        };
+        let given = [
+            ("cells", self.cells.is_some()),
+            ("recipe", self.recipe.is_some()),
+            ("tolerance", self.tolerance.is_some()),
+            ("comparison", self.comparison.is_some()),
+            ("property", self.property.is_some()),
+            ("missing", self.missing.is_some()),
+        ];
+        if let Some((part, _)) = given.iter().find(|(part, given)| !given && needed.contains(part)) {
+            return Err(format!("`{part}` is missing"));
+        }
+        let suits = |part: &str| needed.contains(&part) || (part, self.kind) == ("tolerance", Kind::Equals);
+        if let Some((part, _)) = given.iter().find(|(part, given)| *given && !suits(part)) {
+            return Err(format!("`{part}` is not of claims of kind `{}`", self.kind));
+        }
+        match (&self.comparison, &self.property) {
+            (Some(comparison), _) => comparison.check(self.kind),
+            (None, Some(property)) => property.check(),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// The claim; `read` gives name and text of the file of cells.
     fn content(
         self,
         folder: PathBuf,
         read: impl FnOnce(&str) -> Result<(String, String), FileFault>,
     ) -> Result<ClaimFile, FileFault> {
-        let Self { id, title, kind, source, recipe, tolerance, comparison, cells } = self;
-        let content = match (comparison, recipe, cells) {
-            (None, Some(recipe), Some(cells)) => {
+        let Self { id, title, kind, source, recipe, tolerance, comparison, property, missing, cells } = self;
+        let content = match (comparison, property, missing, recipe.zip(cells)) {
+            (Some(comparison), ..) => Content::Comparison { comparison, folder },
+            (_, Some(property), ..) => Content::Property { property, folder },
+            (.., Some(missing), _) => Content::Blocked(missing),
+            (.., Some((recipe, cells))) => {
                 let (name, text) = read(&cells)?;
                 let cells = parse_cells(&name, &text, recipe.languages.as_deref(), source.printed)?;
                 Content::Numbers(Numbers { recipe, tolerance, cells })
             }
-            (Some(comparison), ..) => Content::Comparison { comparison, folder },
-            (None, ..) => unreachable!("checked: a claim without a comparison has cells and a recipe"),
+            _ => unreachable!("checked: each kind of claim has its parts"),
         };
         Ok(ClaimFile { id, title, kind, source, content })
     }

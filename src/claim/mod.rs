@@ -7,6 +7,7 @@ mod decimal;
 mod file;
 pub mod invariance;
 mod outcome;
+mod property;
 mod recipe;
 mod verdict;
 
@@ -14,5 +15,6 @@ pub use check::{Checker, Progress};
 pub use comparison::{Comparison, Pair};
 pub use file::{ClaimFile, Content, Kind, Numbers, Printed, Published, Source, Tolerance};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
+pub use property::{Part, Property};
 pub use recipe::{Recipe, Task};
 pub use verdict::judge;

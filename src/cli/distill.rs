@@ -2,16 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use snellen::data::folder::Folder;
-use snellen::data::shelf::Found;
-use snellen::data::{atomic, bitext, text};
-use snellen::distill::config::{HeldOut, Setting, Source};
-use snellen::distill::{Bitext, Config, Data, Distillation, Event, LOG, VALIDATION};
+use snellen::data::atomic;
+use snellen::distill::config::Setting;
+use snellen::distill::{Config, Data, Distillation, Event, LOG, VALIDATION};
 use snellen::encoder::Model;
 use snellen::report::curve::{self, Chart, Point, Series};
-use snellen::task::clir::Topics;
-use snellen::task::lareqa::{self, Join};
-use snellen::task::tatoeba::{self, Pair};
 
 use super::{Context, Ending, Failure, progress};
 
@@ -44,13 +39,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let teacher = context.model(&config.teacher)?;
     let found = context.shelf()?.find(config.student.as_ref().unwrap_or(&config.teacher))?;
     let student = Model::open(found.name, found.folder)?;
-    let read = |sources: &[Source]| -> Result<Vec<Bitext>, Failure> {
-        sources.iter().map(|source| pairs_of(context, beside, source)).collect()
-    };
-    let validation = config.validation.as_ref().map(|validation| read(&validation.bitext)).transpose()?;
-    let held_out = config.held_out.iter().map(|part| held_out(context, beside, part));
-    let held_out = held_out.collect::<Result<Vec<_>, _>>()?.concat();
-    let data = Data { bitext: read(&config.bitext)?, validation: validation.unwrap_or_default(), held_out };
+    let data = Data::read(&config, &context.shelf()?, beside)?;
     let mut distillation = Distillation::new(&config, &teacher, student, &data)?;
     if distillation.held_out() > 0 {
         context.note(&format!("pairs that are held out, and not learned from: {}", distillation.held_out()));
@@ -80,59 +69,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     distillation.finish(&args.output)?;
     context.note(&format!("{}: {} steps", args.output.display(), distillation.steps()));
     Ok(Ending::Holds)
-}
-
-/// What is asked of the student afterwards.
-fn held_out(context: &Context, beside: &Path, part: &HeldOut) -> Result<Vec<String>, Failure> {
-    if let (Some(name), []) = (&part.data, &part.files[..]) {
-        return asked(&context.shelf()?.find(name)?);
-    }
-    let mut texts = Vec::new();
-    for file in &part.files {
-        texts.extend(text::read(&place(context, beside, part.data.as_deref(), file)?)?);
-    }
-    Ok(texts.into_iter().map(|text| text.text).collect())
-}
-
-/// All that a data set asks, and its translations.
-fn asked(data: &Found) -> Result<Vec<String>, Failure> {
-    let mut texts = Vec::new();
-    if let Ok(languages) = tatoeba::languages(data) {
-        for language in languages {
-            let pair = Pair::read(data, &language)?;
-            texts.extend(pair.foreign.into_iter().chain(pair.english));
-        }
-    } else if let Ok(topics) = Topics::of(data) {
-        for topics in topics {
-            let asked = topics.read(data, "")?;
-            let translated = asked.pivot.map_or(Vec::new(), |(_, texts)| texts);
-            texts.extend(asked.queries.into_iter().chain(translated).map(|query| query.text));
-        }
-    } else {
-        for code in lareqa::languages(data)? {
-            let questions = lareqa::Language::read(data, &code, Join::default())?.questions;
-            texts.extend(questions.into_iter().map(|question| question.text));
-        }
-    }
-    Ok(texts)
-}
-
-/// A file of fetched data, or one beside the configuration.
-fn place(context: &Context, beside: &Path, data: Option<&str>, file: &str) -> Result<PathBuf, Failure> {
-    let Some(name) = data else { return Ok(beside.join(file)) };
-    match context.shelf()?.find(name)?.folder {
-        Folder::Disk(folder) => Ok(folder.join(file)),
-        Folder::Builtin { .. } => Err(Failure::Usage(format!("{name} is built in: it has no such files"))),
-    }
-}
-
-/// The pairs of a file.
-fn pairs_of(context: &Context, beside: &Path, source: &Source) -> Result<Bitext, Failure> {
-    let file = place(context, beside, source.data.as_deref(), &source.file)?;
-    let mut pairs = bitext::read(&file, None)?;
-    pairs.drain(..source.skip.min(pairs.len()));
-    pairs.truncate(source.take.unwrap_or(usize::MAX));
-    Ok(Bitext { language: source.language.clone(), pairs })
 }
 
 /// Pictures of the logs.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::builtin;
 use super::digest::{self, Digest};
 use super::folder::Folder;
+use super::manifest::Manifest;
 use super::store::{State, Store};
 use crate::Result;
 
@@ -75,6 +76,12 @@ impl Shelf {
         let folder = self.store.open(name)?;
         let called = format!("{name}@{}", manifest.version);
         Ok(Lookup::Found(Found { name: called, digest: self.store.digest(name)?, folder }))
+    }
+
+    /// The manifest of that name, whether or not its files are here.
+    #[must_use]
+    pub fn manifest(&self, name: &str) -> Option<&Manifest> {
+        self.store.catalogue().get(name).ok()
     }
 
     /// As [`Self::look_up`], for when it has to be here.

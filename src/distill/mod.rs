@@ -11,6 +11,7 @@ mod objective;
 mod optimizer;
 mod run;
 mod sample;
+mod sources;
 mod state;
 mod step;
 mod taught;
@@ -192,6 +193,12 @@ impl<'a> Distillation<'a> {
     #[must_use]
     pub fn held_out(&self) -> usize {
         self.held_out
+    }
+
+    /// The student as it is now.
+    #[must_use]
+    pub fn student(&self) -> &Model {
+        &self.student
     }
 
     /// Steps that were made.

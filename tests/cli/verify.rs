@@ -248,3 +248,59 @@ fn of_several_runs_of_a_system_each_querys_mean_counts() {
     let none = seeds("[]", "\"base.run\"").refused();
     assert!(none.ends_with("`comparison` has a pair without a run\n"), "{none}");
 }
+
+#[test]
+fn the_ledger_says_of_each_statement_whether_it_holds_or_what_is_missing() {
+    let ledger = root().join("claims/ledger").display().to_string();
+    let out = Test::new().args(["verify", "--claims", &ledger, "--format", "json"]).status(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let claims = json["claims"].as_array().unwrap();
+    let ids: Vec<&str> = claims.iter().map(|claim| claim["id"].as_str().unwrap()).collect();
+    let all: Vec<String> = (1..=17).map(|i| format!("c{i:02}")).collect();
+    assert_eq!(ids, all);
+    let verdicts = |claim: &serde_json::Value| -> Vec<String> {
+        let cells = claim["cells"].as_array().unwrap();
+        cells.iter().map(|cell| cell["verdict"].as_str().unwrap().to_owned()).collect()
+    };
+    // Whatever needs neither data nor the runs of the experiment is decided here.
+    for id in ["c03", "c05", "c06", "c09", "c10", "c11", "c12", "c13", "c16"] {
+        let claim = claims.iter().find(|claim| claim["id"] == id).unwrap();
+        assert!(verdicts(claim).iter().all(|verdict| verdict == "reproduced"), "{claim:#}");
+    }
+    for id in ["c04", "c07"] {
+        let claim = claims.iter().find(|claim| claim["id"] == id).unwrap();
+        assert_eq!(verdicts(claim), ["blocked"]);
+    }
+}
+
+#[test]
+fn a_statement_that_is_not_so_differs() {
+    let config = std::fs::read_to_string(root().join("experiments/low-resource.toml")).unwrap();
+    let property = |body: &str| {
+        let claim = format!(
+            "id = \"p\"\ntitle = \"So it is\"\nkind = \"property\"\n[source]\ntitle = \"Ours\"\nrecorded = true\n[property]\n{body}\n"
+        );
+        let qrels: String = (0..5).map(|q| format!("q{q} 0 d 1\n")).collect();
+        let queries: String = (0..5).map(|q| format!("q{q}\tswali\n")).collect();
+        let test = Test::new().write("claims/p.toml", claim).write("claims/c.toml", &config);
+        let test = test.write("c/qrels.swh.txt", qrels).write("c/queries.swh.tsv", queries);
+        test.write("c/corpus.en.tsv", "d\tx\n").args(["verify", "claims/p.toml", "--format", "csv"])
+    };
+    for (body, status, said) in [
+        ("check = \"manifests\"\nsay = [\"mmarco: machine translated\"]", 0, "machine translated"),
+        ("check = \"manifests\"\nsay = [\"mmarco: written by hand\"]", 1, "written by hand"),
+        ("check = \"manifests\"\nsay = [\"nosuch: x\"]", 0, "no manifest of nosuch"),
+        ("check = \"judged-queries\"\ndata = [\"./c\"]\nbelow = 6", 0, "swh 5"),
+        ("check = \"judged-queries\"\ndata = [\"./c\"]\nbelow = 5", 1, "swh 5"),
+        ("check = \"judged-queries\"\ndata = [\"ciral\"]\nbelow = 5", 0, "run `snellen data fetch ciral`"),
+        ("check = \"languages\"\nconfig = \"c.toml\"\nat_least = 8\nlow_resource = 6", 0, "amh, hau, mar"),
+        ("check = \"languages\"\nconfig = \"c.toml\"\nat_least = 9\nlow_resource = 6", 1, "amh, hau, mar"),
+        ("check = \"languages\"\nconfig = \"c.toml\"\nat_least = 8\nlow_resource = 7", 1, "amh, hau, mar"),
+        ("check = \"bitext\"\nconfig = \"c.toml\"\nat_most = 10", 0, "run `snellen data fetch"),
+    ] {
+        let out = property(body).status(status).stdout;
+        assert!(out.contains(said), "{body}: {out}");
+    }
+    let error = property("check = \"bitext\"\nconfig = \"none.toml\"\nat_most = 10").refused();
+    assert!(error.contains("claims/none.toml: cannot read"), "{error}");
+}

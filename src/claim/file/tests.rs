@@ -48,8 +48,8 @@ fn bad_heads_are_refused_with_their_place() {
     for (from, to, expected) in [
         (
             "\"equals\"",
-            "\"property\"",
-            "c.toml, line 3: claims of kind `property` cannot be checked by this version, only `equals`, `greater` and `non-inferior`",
+            "\"likely\"",
+            "c.toml, line 3: no kind `likely` of claims: `equals`, `greater`, `non-inferior`, `property` or `blocked`",
         ),
         ("\"xtreme\"", "\"x\"", "c.toml, line 13: unknown variant `x`, expected `mteb` or `xtreme`"),
         ("model = \"m\"", "modle = \"m\"", "c.toml, line 10: unknown field `modle`, expected one of"),
@@ -58,6 +58,11 @@ fn bad_heads_are_refused_with_their_place() {
         ("url = \"https://example.org\"", "", "c.toml: `source.url` is missing"),
         ("cells = \"c.csv\"\n", "", "c.toml: `cells` is missing"),
         ("\"equals\"", "\"greater\"", "c.toml: `comparison` is missing"),
+        ("\"equals\"", "\"property\"", "c.toml: `property` is missing"),
+        ("\"equals\"", "\"blocked\"", "c.toml: `missing` is missing"),
+        ("\"equals\"", "\"blocked\"\nmissing = \" \"", "c.toml: `missing` is empty"),
+        ("\"equals\"", "\"blocked\"\nmissing = \"all\"", "c.toml: `cells` is not of claims of kind `blocked`"),
+        ("[source]", "property = { check = \"documents-unchanged\" }\n[source]", "c.toml: `property` is not of claims"),
         ("[source]", "[source", "c.toml, line 5: "),
     ] {
         let error = error(&TOML.replace(from, to), CSV);
@@ -138,9 +143,31 @@ fn a_comparison_that_cannot_be_decided_is_refused() {
         ("margin = 0.01", "margin = 0.01\ndialect = \"x\"", "no dialect x"),
         ("nDCG@10", "nDCG@x", "measure nDCG@x: @x: expected a number of documents"),
         ("[\"nDCG@10\", \"RR\"]", "[]", "`comparison` has no pairs or no measures"),
-        ("[source]", "cells = \"c.csv\"\n[source]", "`cells`, `recipe` and `tolerance` are of claims of kind `equals`"),
+        ("[source]", "cells = \"c.csv\"\n[source]", "`cells` is not of claims of kind `non-inferior`"),
     ] {
         let error = ClaimFile::parse("c.toml", &COMPARISON.replace(from, to), "", "").unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_property_says_what_is_looked_at() {
+    let claim = |property: &str| {
+        let head = "id = \"p\"\ntitle = \"So it is\"\nkind = \"property\"\n[source]\ntitle = \"Ours\"\nrecorded = true\n[property]\n";
+        ClaimFile::parse("folder/p.toml", &format!("{head}{property}"), "", "")
+    };
+    let mut read = claim("check = \"languages\"\nconfig = \"c.toml\"\nat_least = 7\nlow_resource = 4").unwrap();
+    assert_eq!((read.kind, read.cell_count(), read.only(&[])), (Kind::Property, 2, Ok(())));
+    assert_eq!(read.only(&["deu".to_owned()]), Err("deu"));
+    for (property, expected) in [
+        ("check = \"truth\"", "unknown variant `truth`"),
+        ("check = \"languages\"", "missing field `config`"),
+        ("check = \"documents-unchanged\"\nconfig = \"c\"", "unknown field `config`"),
+        ("check = \"manifests\"\nsay = [\"tatoeba\"]", "`property.say`: \"tatoeba\" is not DATA: PHRASE"),
+        ("check = \"manifests\"\nsay = []", "`property.say` is empty"),
+        ("check = \"judged-queries\"\ndata = []\nbelow = 1", "`property.data` is empty"),
+    ] {
+        let error = claim(property).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
