@@ -132,7 +132,9 @@ impl Finding {
             Err(why) => (None, Verdict::Blocked, Some(why)),
         };
         let key = statement("property", self.subject, self.measure);
-        Cell { key, published: self.wanted, value, digits: 0, verdict, digest: None, why }
+        // Counts are whole; what is off is far below 1.
+        let digits = if value.is_some_and(|value| value.fract() != 0.0) { 16 } else { 0 };
+        Cell { key, published: self.wanted, value, digits, verdict, digest: None, why }
     }
 }
 
@@ -141,9 +143,10 @@ pub(super) fn statement(kind: &str, subject: String, measure: &str) -> Key {
     let none = || "none".to_owned();
     Key {
         task: kind.to_owned(),
-        data: subject,
+        data: subject.clone(),
         data_sha256: none(),
-        language: none(),
+        // Tables have a row for each.
+        language: subject,
         direction: none(),
         measure: measure.to_owned(),
         aggregation: none(),
