@@ -338,7 +338,7 @@ impl Head {
     ) -> Result<ClaimFile, FileFault> {
         let Self { id, title, kind, source, recipe, tolerance, comparison, property, missing, cells } = self;
         let content = match (comparison, property, missing, recipe.zip(cells)) {
-            (Some(comparison), ..) => Content::Comparison { comparison, folder },
+            (Some(comparison), ..) => Content::Comparison { comparison: comparison.written_out(), folder },
             (_, Some(property), ..) => Content::Property { property, folder },
             (.., Some(missing), _) => Content::Blocked(missing),
             (.., Some((recipe, cells))) => {

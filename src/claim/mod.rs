@@ -12,7 +12,7 @@ mod recipe;
 mod verdict;
 
 pub use check::{Checker, Progress};
-pub use comparison::{Comparison, Pair};
+pub use comparison::{Comparison, Pair, Runs};
 pub use file::{ClaimFile, Content, Kind, Numbers, Printed, Published, Source, Tolerance};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
 pub use property::{Part, Property};

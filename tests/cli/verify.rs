@@ -246,7 +246,53 @@ fn of_several_runs_of_a_system_each_querys_mean_counts() {
     let missing = seeds("[\"better.run\", \"other.run\"]", "\"base.run\"").status(0).stdout;
     assert!(missing.contains("claims/other.run is not here"), "{missing}");
     let none = seeds("[]", "\"base.run\"").refused();
-    assert!(none.ends_with("`comparison` has a pair without a run\n"), "{none}");
+    assert!(none.ends_with("pair swa of `comparison` has no run\n"), "{none}");
+}
+
+#[test]
+fn a_pair_may_stand_for_several_or_take_their_queries_together() {
+    let pairs = |language: &str, list: &str| {
+        let change = |toml: &mut Vec<u8>| {
+            let text = String::from_utf8(std::mem::take(toml)).unwrap();
+            let (head, _) = text.split_once("[[comparison.pairs]]").unwrap();
+            *toml = format!(
+                "{head}[[comparison.pairs]]\nlanguage = \"{language}\"\n{list} = [\"better\", \"same\"]\n\
+                 qrels = \"q.qrels\"\nrun = \"{{}}.run\"\nbaseline = \"base.run\"\n"
+            )
+            .into_bytes();
+        };
+        compared("greater", "").bytes("claims/c.toml", change)
+    };
+    let cells = |out: &str| -> Vec<serde_json::Value> {
+        let json: serde_json::Value = serde_json::from_str(out).unwrap();
+        json["claims"][0]["cells"].as_array().unwrap().clone()
+    };
+    let written = cells(&compared("greater", "").option("--format", "json").status(1).stdout);
+    let each = cells(&pairs("{}-typed", "each").option("--format", "json").status(1).stdout);
+    assert_eq!(each.len(), 2);
+    for ((one, other), name) in each.iter().zip(&written).zip(["better", "same"]) {
+        assert_eq!((&one["value"], &one["why"]), (&other["value"], &other["why"]));
+        assert_eq!(one["key"]["model_sha256"], other["key"]["model_sha256"]);
+        assert_eq!(one["key"]["language"], format!("{name}-typed"));
+    }
+    pairs("{}-typed", "each").args(["--languages", "better-typed"]).status(0);
+    // Forty queries; 0.95 and 0.75 against 0.75.
+    let together = cells(&pairs("both", "together").option("--format", "json").status(1).stdout);
+    assert_eq!(together.len(), 1);
+    assert!((together[0]["value"].as_f64().unwrap() - 0.1).abs() < 1e-12, "{together:?}");
+    assert!(together[0]["why"].as_str().unwrap().ends_with(", 40 queries"), "{together:?}");
+    assert_eq!(together[0]["key"]["model"], "{}.run");
+
+    let missing = pairs("both", "together").remove("claims/same.run").status(0).stdout;
+    assert!(missing.contains("blocked") && missing.contains("claims/same.run is not here"), "{missing}");
+    for (test, said) in [
+        (pairs("both", "each"), "has `each`, but no {} in its language or its files"),
+        (pairs("{}", "together"), "has `together`: {} belongs into its files, not its language"),
+        (pairs("{}", "each = [\"a\"]\ntogether"), "has `each` and `together`: only one can be"),
+    ] {
+        let refused = test.refused();
+        assert!(refused.contains(said), "{refused}");
+    }
 }
 
 #[test]

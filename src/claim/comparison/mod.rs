@@ -1,8 +1,12 @@
 //! Claims that one system beats another, or is no worse: runs with their judgements, query by query.
 
+mod pair;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub use pair::{Pair, Runs};
 
 use super::{Cell, Kind, Verdict};
 use crate::Result;
@@ -38,45 +42,6 @@ pub struct Comparison {
     pub pairs: Vec<Pair>,
 }
 
-/// A run and what it is held against.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pair {
-    /// The language, or what else tells pairs apart.
-    pub language: String,
-    /// Judgements.
-    pub qrels: PathBuf,
-    /// The run that is claimed to be better, or no worse; of several, as of a training with several seeds, each query's mean counts.
-    pub run: Runs,
-    /// The other.
-    pub baseline: Runs,
-}
-
-/// A run or some.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Runs {
-    /// One.
-    One(PathBuf),
-    /// Some of one system.
-    Some(Vec<PathBuf>),
-}
-
-impl Runs {
-    fn files(&self) -> &[PathBuf] {
-        match self {
-            Self::One(file) => std::slice::from_ref(file),
-            Self::Some(files) => files,
-        }
-    }
-
-    /// As keys name them.
-    fn name(&self) -> String {
-        let names: Vec<String> = self.files().iter().map(|file| file.display().to_string()).collect();
-        names.join(" + ")
-    }
-}
-
 fn alpha() -> f64 {
     0.05
 }
@@ -106,9 +71,7 @@ impl Comparison {
         if self.pairs.is_empty() || self.measures.is_empty() {
             return Err("`comparison` has no pairs or no measures".to_owned());
         }
-        if self.pairs.iter().any(|pair| pair.run.files().is_empty() || pair.baseline.files().is_empty()) {
-            return Err("`comparison` has a pair without a run".to_owned());
-        }
+        self.pairs.iter().try_for_each(Pair::check)?;
         let drawn = (1..=100_000_000).contains(&self.samples);
         if !(drawn && self.alpha > 0.0 && self.alpha < 1.0) {
             return Err("`comparison.alpha` is a level between 0 and 1, `samples` from 1 to 100000000".to_owned());
@@ -119,6 +82,11 @@ impl Comparison {
             (_, Some(_)) => Err("`comparison.margin` is of non-inferior claims only".to_owned()),
             (_, None) => Ok(()),
         }
+    }
+
+    /// With the pairs that its pairs stand for.
+    pub(super) fn written_out(self) -> Self {
+        Self { pairs: self.pairs.into_iter().flat_map(Pair::written_out).collect(), ..self }
     }
 
     fn rules(&self) -> Result<(Vec<Measure>, Dialect), String> {
@@ -160,7 +128,12 @@ impl Comparison {
                 let holds = p < self.alpha && (kind == Kind::NonInferior || mean.mean > 0.0);
                 let verdict = if holds { Verdict::Reproduced } else { Verdict::Differs };
                 let test = if kind == Kind::Greater { "randomisation, Holm" } else { "t, one-sided" };
-                let why = format!("p = {p:.6} ({test}), d_z = {:.4}, {} queries", mean.effect(), mean.count);
+                let why = format!(
+                    "{}p = {p:.6} ({test}), d_z = {:.4}, {} queries",
+                    interval(&mean),
+                    mean.effect(),
+                    mean.count
+                );
                 (Some(mean.mean), verdict, why)
             }
         };
@@ -175,60 +148,104 @@ impl Comparison {
         kind: Kind,
         folder: &Path,
     ) -> Result<Vec<Tested>> {
+        let parts = pair.parts().iter().map(|part| Files::of(part, folder)).collect::<Result<Vec<_>>>()?;
+        let sha256 = |of: fn(&Files) -> &String| parts.iter().map(of).cloned().collect::<Vec<_>>().join(" + ");
+        let (qrels, runs, baselines) =
+            (sha256(|p| &p.qrels_sha256), sha256(|p| &p.runs_sha256), sha256(|p| &p.baselines_sha256));
+        let key = |measure: &Measure| Key {
+            task: "comparison".to_owned(),
+            data: pair.qrels.display().to_string(),
+            data_sha256: qrels.clone(),
+            language: pair.language.clone(),
+            direction: kind.to_string(),
+            measure: measure.to_string(),
+            aggregation: "mean difference over queries".to_owned(),
+            model: pair.run.name(),
+            model_sha256: runs.clone(),
+            system: format!("against {} (sha256 {baselines})", pair.baseline.name()),
+            pooling: "none".to_owned(),
+            prefix: String::new(),
+            perturbation: None,
+            ties: dialect.to_string(),
+            arith: ARITH,
+        };
+        if let Some(missing) = parts.iter().find_map(Files::missing) {
+            let why = format!("{} is not here", missing.display());
+            return Ok(measures.iter().map(|m| Tested { key: key(m), differences: Err(why.clone()) }).collect());
+        }
+        let mut differences = vec![Vec::new(); measures.len()];
+        for part in &parts {
+            for (all, those) in differences.iter_mut().zip(part.differences(measures, dialect)?) {
+                all.extend(those);
+            }
+        }
+        let tested = |(measure, differences)| Tested { key: key(measure), differences: Ok(differences) };
+        Ok(measures.iter().zip(differences).map(tested).collect())
+    }
+}
+
+/// Where the mean lies; of one query there is nothing to say.
+fn interval(mean: &Mean) -> String {
+    if mean.count < 2 {
+        return String::new();
+    }
+    let [low, high] = mean.interval(0.95);
+    format!("95 % from {low:.6} to {high:.6}, ")
+}
+
+/// A pair's files, where they are, and what they are.
+struct Files {
+    qrels: PathBuf,
+    runs: Vec<PathBuf>,
+    baselines: Vec<PathBuf>,
+    qrels_sha256: String,
+    runs_sha256: String,
+    baselines_sha256: String,
+}
+
+impl Files {
+    fn of(pair: &Pair, folder: &Path) -> Result<Self> {
         let place = |files: &[PathBuf]| -> Vec<PathBuf> { files.iter().map(|file| folder.join(file)).collect() };
         let (qrels, runs, baselines) =
             (folder.join(&pair.qrels), place(pair.run.files()), place(pair.baseline.files()));
-        let missing = [&qrels].into_iter().chain(&runs).chain(&baselines).find(|file| !file.exists());
         let sha256 = |files: &[PathBuf]| -> Result<String> {
             let digest = |file: &PathBuf| -> Result<String> {
                 if file.exists() { Ok(digest::of_file(file)?.0) } else { Ok("unknown".to_owned()) }
             };
             Ok(files.iter().map(digest).collect::<Result<Vec<_>>>()?.join(" + "))
         };
-        let (qrels_sha256, run_sha256) = (sha256(std::slice::from_ref(&qrels))?, sha256(&runs)?);
-        let baseline_sha256 = sha256(&baselines)?;
-        let key = |measure: &Measure| -> Key {
-            Key {
-                task: "comparison".to_owned(),
-                data: pair.qrels.display().to_string(),
-                data_sha256: qrels_sha256.clone(),
-                language: pair.language.clone(),
-                direction: kind.to_string(),
-                measure: measure.to_string(),
-                aggregation: "mean difference over queries".to_owned(),
-                model: pair.run.name(),
-                model_sha256: run_sha256.clone(),
-                system: format!("against {} (sha256 {baseline_sha256})", pair.baseline.name()),
-                pooling: "none".to_owned(),
-                prefix: String::new(),
-                perturbation: None,
-                ties: dialect.to_string(),
-                arith: ARITH,
-            }
-        };
-        if let Some(missing) = missing {
-            let why = format!("{} is not here", missing.display());
-            return Ok(measures.iter().map(|m| Tested { key: key(m), differences: Err(why.clone()) }).collect());
-        }
-        let judgements = Qrels::read(&TrecFile::open(&qrels)?)?;
+        Ok(Self {
+            qrels_sha256: sha256(std::slice::from_ref(&qrels))?,
+            runs_sha256: sha256(&runs)?,
+            baselines_sha256: sha256(&baselines)?,
+            qrels,
+            runs,
+            baselines,
+        })
+    }
+
+    fn missing(&self) -> Option<&PathBuf> {
+        [&self.qrels].into_iter().chain(&self.runs).chain(&self.baselines).find(|file| !file.exists())
+    }
+
+    /// For each measure, how much better each query fares.
+    fn differences(&self, measures: &[Measure], dialect: Dialect) -> Result<Vec<Vec<f64>>> {
+        let judgements = Qrels::read(&TrecFile::open(&self.qrels)?)?;
         let options = Options { dialect, ..Options::default() };
         let of = |file: &PathBuf| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
-        let evaluations = runs.iter().chain(&baselines).map(of).collect::<Result<Vec<_>>>()?;
+        let evaluations = self.runs.iter().chain(&self.baselines).map(of).collect::<Result<Vec<_>>>()?;
         let queries = common(&evaluations.iter().collect::<Vec<_>>());
         if queries.is_empty() {
             let what = "no query that the runs of this pair and the judgements all have".to_owned();
-            return Err(FileFault::content(runs[0].display(), what).into());
+            return Err(FileFault::content(self.runs[0].display(), what).into());
         }
         let mean = |values: &[&Query], i: usize| {
             values.iter().fold(0.0, |sum, query| sum + query.values[i]) / values.len() as f64
         };
-        let tested = measures.iter().enumerate().map(|(i, measure)| {
-            let difference = |query: &Vec<&Query>| {
-                let (ours, others) = query.split_at(runs.len());
-                mean(ours, i) - mean(others, i)
-            };
-            Tested { key: key(measure), differences: Ok(queries.iter().map(difference).collect()) }
-        });
-        Ok(tested.collect())
+        let difference = |query: &Vec<&Query>, i: usize| {
+            let (ours, others) = query.split_at(self.runs.len());
+            mean(ours, i) - mean(others, i)
+        };
+        Ok((0..measures.len()).map(|i| queries.iter().map(|query| difference(query, i)).collect()).collect())
     }
 }
