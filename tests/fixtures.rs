@@ -4,10 +4,14 @@
 mod recipe;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use recipe::Files;
 use safetensors::SafeTensors;
 use tokenizers::{Encoding, Tokenizer};
+
+/// What the recipe makes; training takes a moment.
+static MADE: LazyLock<Files> = LazyLock::new(|| recipe::files().unwrap());
 
 const LANGUAGES: [&str; 5] = ["deu", "rus", "spa", "swh", "tur"];
 
@@ -66,8 +70,8 @@ fn walk(folder: &Path, below: &str, found: &mut Vec<String>) {
 
 #[test]
 fn the_recipe_makes_the_fixtures_byte_for_byte_and_no_others_lie_about() {
-    let files = recipe::files().unwrap();
-    assert_eq!(recipe::first_difference(&files, &root()).unwrap(), None);
+    let files = &*MADE;
+    assert_eq!(recipe::first_difference(files, &root()).unwrap(), None);
     let mut found = Vec::new();
     walk(&root(), "", &mut found);
     found.retain(|path| !path.starts_with("recipe/") && !path.starts_with('.'));
@@ -94,7 +98,7 @@ fn a_difference_is_named_with_its_first_byte() {
 fn the_manifest_lists_every_other_file_with_its_digest() {
     let manifest: toml::Table = String::from_utf8(read("manifest.toml")).unwrap().parse().unwrap();
     let listed = manifest["file"].as_array().unwrap();
-    let files = recipe::files().unwrap();
+    let files = &*MADE;
     assert_eq!(listed.len(), files.len() - 1);
     for (entry, path) in listed.iter().zip(files.keys().filter(|path| *path != "manifest.toml")) {
         assert_eq!(entry["path"].as_str(), Some(path.as_str()));

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use snellen::data::bitext::Pair;
+
 use super::{Files, Result};
 
-/// How many sentences, from the first, the checkpoints are built from. The others are new to them, of mostly known words.
+/// How many sentences, from the first, the checkpoints learn from. The others are new to them, of mostly known words.
 pub(crate) const INDEXED: usize = 48;
 
 /// The same sentences in several languages, the first of which is English.
@@ -45,6 +47,24 @@ impl Bitext {
             files.insert(format!("{stem}.{language}"), side(column).into_bytes());
             files.insert(format!("{stem}.eng"), side(0).into_bytes());
         }
+    }
+
+    /// The indexed sentences of a language, each with its English, to train with.
+    pub(crate) fn indexed(&self, column: usize) -> snellen::distill::Bitext {
+        let pair = |(i, row): (usize, &Vec<&str>)| Pair {
+            id: i.to_string(),
+            source: row[0].to_owned(),
+            target: row[column].to_owned(),
+        };
+        snellen::distill::Bitext {
+            language: self.languages[column].to_owned(),
+            pairs: self.rows.iter().take(INDEXED).enumerate().map(pair).collect(),
+        }
+    }
+
+    /// The columns of the languages, English first.
+    pub(crate) fn columns(&self) -> std::ops::Range<usize> {
+        0..self.languages.len()
     }
 
     /// The pieces that `split` makes of the indexed sentences, in English only or in every language.

@@ -29,6 +29,33 @@ mod spread {
     pub(super) const NORM: f64 = 0.05;
 }
 
+/// A checkpoint: a folder in the Hugging Face layout.
+pub(crate) struct Checkpoint {
+    /// Its folder.
+    pub(crate) folder: &'static str,
+    /// Its weights, and tensors that encoders ignore.
+    pub(crate) tensors: Vec<Tensor>,
+    /// The number of the first tensor of the second file, if there are two.
+    pub(crate) second_file: Option<usize>,
+    /// Its other files, by their path below the folder.
+    pub(crate) others: Files,
+}
+
+impl Checkpoint {
+    /// All of its files, by their path.
+    pub(crate) fn files(&self) -> Result<Files> {
+        let mut files: Files =
+            self.others.iter().map(|(name, bytes)| (format!("{}/{name}", self.folder), bytes.clone())).collect();
+        match self.second_file {
+            Some(at) => write_sharded(self.folder, &self.tensors, at, &mut files)?,
+            None => {
+                files.insert(format!("{}/model.safetensors", self.folder), safetensors(&self.tensors)?);
+            }
+        }
+        Ok(files)
+    }
+}
+
 /// A tensor of a checkpoint.
 pub(crate) struct Tensor {
     pub(crate) name: String,
@@ -142,14 +169,25 @@ impl View for &Tensor {
     }
 }
 
+impl Tensor {
+    /// With other values, each rounded once if it has to be.
+    pub(crate) fn with(self, values: impl Iterator<Item = f32>) -> Self {
+        let bytes = match self.dtype {
+            Dtype::F16 => values.flat_map(|x| f16::from_f32(x).to_le_bytes()).collect(),
+            _ => values.flat_map(f32::to_le_bytes).collect(),
+        };
+        Self { bytes, ..self }
+    }
+}
+
 /// A safetensors file. Its one entry of metadata is the one that the transformers library insists on.
-pub(crate) fn safetensors(tensors: &[Tensor]) -> Result<Vec<u8>> {
+fn safetensors(tensors: &[Tensor]) -> Result<Vec<u8>> {
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
     Ok(safetensors::serialize(tensors.iter().map(|t| (t.name.as_str(), t)), Some(metadata))?)
 }
 
 /// Writes `tensors` in two files, split before the tensor number `at`, with the index that says which is where.
-pub(crate) fn write_sharded(folder: &str, tensors: &[Tensor], at: usize, files: &mut Files) -> Result<()> {
+fn write_sharded(folder: &str, tensors: &[Tensor], at: usize, files: &mut Files) -> Result<()> {
     let (first, second) = tensors.split_at(at);
     let mut places = std::collections::BTreeMap::new();
     for (number, shard) in [(1, first), (2, second)] {
@@ -163,8 +201,8 @@ pub(crate) fn write_sharded(folder: &str, tensors: &[Tensor], at: usize, files: 
     Ok(())
 }
 
-/// Writes what sentence-transformers adds to a folder: mean pooling, normalisation, and the length at which texts are cut.
-pub(crate) fn write_sentence_transformer(folder: &str, files: &mut Files) {
+/// What sentence-transformers adds to a folder: mean pooling, normalisation, and the length at which texts are cut.
+pub(crate) fn sentence_transformer(files: &mut Files) {
     let module = |number: usize, path: &str, kind: &str| -> Value {
         let kind = format!("sentence_transformers.models.{kind}");
         json!({"idx": number, "name": number.to_string(), "path": path, "type": kind})
@@ -182,6 +220,6 @@ pub(crate) fn write_sentence_transformer(folder: &str, files: &mut Files) {
     for (name, value) in
         [("modules.json", modules), ("1_Pooling/config.json", pooling), ("sentence_bert_config.json", length)]
     {
-        files.insert(format!("{folder}/{name}"), json_file(&value));
+        files.insert(name.to_owned(), json_file(&value));
     }
 }

@@ -1,8 +1,8 @@
-//! The recipe of everything in `fixtures/` but `fixtures/recipe/`, which it reads: a small multilingual bitext, and a teacher
-//! and a student checkpoint that know something of it without training.
+//! The recipe of everything in `fixtures/` but `fixtures/recipe/`, which it reads: a small multilingual bitext, a teacher that learns English from a model that
+//! was built to know some, and a student that learns the teacher's embeddings of English sentences from their translations.
 //!
-//! The same bytes come out on every machine: random numbers are counter-based integers, and floating-point numbers are only
-//! ever added, multiplied, divided and square-rooted, one after the other.
+//! The same bytes come out on every machine: random numbers are counter-based integers, what is built is only ever added, multiplied, divided and
+//! square-rooted, one after the other, and training follows the arithmetic contract.
 
 mod bitext;
 mod checkpoint;
@@ -10,6 +10,7 @@ mod space;
 mod student;
 mod teacher;
 mod tokenizer;
+mod training;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -37,10 +38,15 @@ const SENTENCES: &str = include_str!("../../../fixtures/recipe/sentences.tsv");
 pub(crate) fn files() -> Result<Files> {
     let bitext = Bitext::parse(SENTENCES)?;
     let space = Space::new(bitext::INDEXED);
+    let founder = teacher::checkpoint(&bitext, |piece, seen| space.embedding(piece, seen));
+    let untaught = teacher::checkpoint(&bitext, |piece, _| space::noise("teacher", piece));
+    let teacher = training::taught(untaught, &founder, training::TEACHER, vec![bitext.indexed(0)])?;
+    let others = bitext.columns().skip(1).map(|column| bitext.indexed(column)).collect();
+    let student = training::taught(student::untaught(&bitext), &teacher, training::STUDENT, others)?;
     let mut files = Files::new();
     bitext.write(&mut files);
-    teacher::write(&bitext, &space, &mut files)?;
-    student::write(&bitext, &space, &mut files)?;
+    files.extend(teacher.files()?);
+    files.extend(student.files()?);
     let manifest = manifest(&files);
     files.insert("manifest.toml".into(), manifest.into_bytes());
     Ok(files)

@@ -4,9 +4,8 @@
 use serde_json::{Value, json};
 
 use super::bitext::{Bitext, Occurrences, by_frequency, runs};
-use super::checkpoint::{self, Encoder, HEADS, HIDDEN, INTERMEDIATE, LAYERS};
-use super::space::Space;
-use super::{Files, Result, json_file, tokenizer};
+use super::checkpoint::{self, Checkpoint, Encoder, HEADS, HIDDEN, INTERMEDIATE, LAYERS};
+use super::{Files, json_file, space, tokenizer};
 
 const SPECIAL: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 const PAD: usize = 1;
@@ -18,22 +17,23 @@ const SPACE: char = '▁';
 /// How often a character counts that is there only so that every text can be spelt.
 const RARE: f64 = 0.02;
 
-/// Writes the folder `student`.
-pub(crate) fn write(bitext: &Bitext, space: &Space, files: &mut Files) -> Result<()> {
+/// The student before it has learnt anything: its words are noise.
+pub(crate) fn untaught(bitext: &Bitext) -> Checkpoint {
     let vocabulary = vocabulary(bitext);
     let encoder =
         Encoder { name: "student", prefix: "roberta.", dtype: safetensors::Dtype::F16, positions: POSITIONS, types: 1 };
-    let mut words: Vec<_> = vocabulary.iter().map(|(piece, seen)| space.embedding("student", piece, seen)).collect();
+    let mut words: Vec<_> = vocabulary.iter().map(|(piece, _)| space::noise("student", piece)).collect();
     words[PAD] = [0.0; HIDDEN];
     let mut tensors = encoder.embeddings(&words);
     tensors.extend(encoder.layer(0));
-    let first_shard = tensors.len();
+    let second_file = Some(tensors.len());
     tensors.extend((1..LAYERS).flat_map(|number| encoder.layer(number)));
-    checkpoint::write_sharded("student", &tensors, first_shard, files)?;
-    files.insert("student/config.json".into(), json_file(&config(vocabulary.len())));
-    files.insert("student/tokenizer.json".into(), json_file(&tokenizer(&vocabulary)));
-    checkpoint::write_sentence_transformer("student", files);
-    Ok(())
+    let mut others = Files::from([
+        ("config.json".to_owned(), json_file(&config(vocabulary.len()))),
+        ("tokenizer.json".to_owned(), json_file(&tokenizer(&vocabulary))),
+    ]);
+    checkpoint::sentence_transformer(&mut others);
+    Checkpoint { folder: "student", tensors, second_file, others }
 }
 
 /// Special tokens, the words of the indexed sentences in every language, and every character.

@@ -4,28 +4,29 @@
 use serde_json::{Map, Value, json};
 
 use super::bitext::{Bitext, Occurrences, by_frequency, runs};
-use super::checkpoint::{self, Encoder, HEADS, HIDDEN, INTERMEDIATE, LAYERS, Tensor};
-use super::space::Space;
-use super::{Files, Result, json_file, tokenizer};
+use super::checkpoint::{self, Checkpoint, Encoder, HEADS, HIDDEN, INTERMEDIATE, LAYERS, Tensor};
+use super::space::Vector;
+use super::{Files, json_file, tokenizer};
 
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 const POSITIONS: usize = 64;
 
-/// Writes the folder `teacher`.
-pub(crate) fn write(bitext: &Bitext, space: &Space, files: &mut Files) -> Result<()> {
+/// A teacher whose words are what `embed` makes of them.
+pub(crate) fn checkpoint(bitext: &Bitext, embed: impl Fn(&str, &Occurrences) -> Vector) -> Checkpoint {
     let vocabulary = vocabulary(bitext);
     let encoder =
         Encoder { name: "teacher", prefix: "", dtype: safetensors::Dtype::F32, positions: POSITIONS, types: 2 };
-    let words: Vec<_> = vocabulary.iter().map(|(piece, seen)| space.embedding("teacher", piece, seen)).collect();
+    let words: Vec<_> = vocabulary.iter().map(|(piece, seen)| embed(piece, seen)).collect();
     let mut tensors = encoder.embeddings(&words);
     tensors.push(Tensor::position_ids("embeddings.position_ids", POSITIONS));
     tensors.extend((0..LAYERS).flat_map(|number| encoder.layer(number)));
     tensors.extend(encoder.pooler());
-    files.insert("teacher/model.safetensors".into(), checkpoint::safetensors(&tensors)?);
-    files.insert("teacher/config.json".into(), json_file(&config(vocabulary.len())));
-    files.insert("teacher/tokenizer.json".into(), json_file(&tokenizer(&vocabulary)));
-    checkpoint::write_sentence_transformer("teacher", files);
-    Ok(())
+    let mut others = Files::from([
+        ("config.json".to_owned(), json_file(&config(vocabulary.len()))),
+        ("tokenizer.json".to_owned(), json_file(&tokenizer(&vocabulary))),
+    ]);
+    checkpoint::sentence_transformer(&mut others);
+    Checkpoint { folder: "teacher", tensors, second_file: None, others }
 }
 
 /// Special tokens, the words of the indexed English sentences, and the letters that other words fall apart into.
