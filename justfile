@@ -108,3 +108,8 @@ experiment conditions="zero-shot pooled greedy ot noise adversarial" seeds="1 2 
         experiments/run "$condition" "$seed"
       done
     done
+
+# The tables of the students that are there, and what became of the experiment's claims.
+experiment-tables:
+    cargo build --release --quiet
+    python3 experiments/report.py
