@@ -21,6 +21,8 @@ const LEGEND: f64 = 20.0;
 const COLUMN: f64 = 8.0;
 /// About so many numbers stand at an axis.
 const TICKS: f64 = 5.0;
+/// More dots than these on a line are not drawn.
+const CROWD: usize = 60;
 /// Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, for it is faint on white.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
 /// More series than colours are told apart by their dashes.
@@ -231,10 +233,13 @@ fn line(xml: &mut Xml<'_>, series: &Series, i: usize, layout: &Layout) -> io::Re
     let places = places.join(" ");
     let attributes = [("points", places.as_str()), ("fill", "none")].into_iter().chain(style(i));
     xml.create_element("polyline").with_attributes(attributes).write_empty()?;
+    // So many dots would hide the line; they are there all the same for whoever stops at one.
+    let shade = if points.len() > CROWD { [("fill-opacity", "0")].as_slice() } else { &[] };
     for point in points {
         let (x, y) = (at(layout.x(point.x)), at(layout.y(point.y)));
         xml.create_element("circle")
             .with_attributes([("cx", x.as_str()), ("cy", &y), ("r", "3"), ("fill", colour)])
+            .with_attributes(shade.iter().copied())
             .write_inner_content(|xml| text(xml, "title", &[], &said(&series.name, point)))?;
     }
     Ok(())
@@ -294,6 +299,13 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 4, "what is no number is not drawn");
         assert!(svg.contains("A &lt; B") && svg.contains("swap &amp; more, 0.1: 0.8000 (0.7500 to 0.8500)"));
         assert!(!svg.contains("NaN") && !svg.contains("script"));
+    }
+
+    #[test]
+    fn the_dots_of_a_crowd_are_not_seen() {
+        let of = |n: usize| svg(&chart(vec![series("loss", &vec![(0.0, 0.5); n])]));
+        assert!(!of(CROWD).contains("fill-opacity"));
+        assert_eq!(of(CROWD + 1).matches("fill-opacity=\"0\"").count(), CROWD + 1);
     }
 
     #[test]
