@@ -66,7 +66,8 @@ def cells():
             found.append((condition, int(seed), data, kind, language, measure, value, digest))
         aligned = folder / "align.txt"
         if aligned.exists():
-            told = dict(line.split(None, 1) for line in aligned.read_text().splitlines() if line.count(" "))
+            lines = [line.split() for line in aligned.read_text().splitlines()]
+            told = {line[0]: line[1] for line in lines if len(line) == 2}
             digest = hashlib.sha256(aligned.read_bytes()).hexdigest()
             found.append((condition, int(seed), "wpt05", "none", "hin", "AER", float(told["gold.aer"]), digest))
     return found
