@@ -109,7 +109,12 @@ experiment conditions="zero-shot pooled greedy ot noise adversarial" seeds="1 2 
       done
     done
 
+# What one change does to the student of OT, one seed each; after `just experiment`.
+experiment-ablations conditions="tokens layer-8 bitext-25 bitext-200 epsilon-0.02 epsilon-0.5 ipot exact fgsm pgd-4 radius-0.05 consistency":
+    {{just_executable()}} experiment "{{conditions}}" 1
+
 # The tables of the students that are there, and what became of the experiment's claims.
 experiment-tables:
     cargo build --release --quiet
+    python3 experiments/collect.py
     python3 experiments/report.py
