@@ -41,8 +41,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let student = Model::open(found.name, found.folder)?;
     let data = Data::read(&config, &context.shelf()?, beside)?;
     let mut distillation = Distillation::new(&config, &teacher, student, &data)?;
-    if distillation.held_out() > 0 {
-        context.note(&format!("pairs that are held out, and not learned from: {}", distillation.held_out()));
+    for (what, count) in [
+        ("that are held out", distillation.held_out()),
+        ("of which a side is too long or has no tokens", distillation.unusable()),
+    ] {
+        if count > 0 {
+            context.note(&format!("pairs {what}, and are not learned from: {count}"));
+        }
     }
     let bar = progress::bar(context, config.steps, "distilling");
     let mut tokens = 0;
@@ -67,7 +72,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     // Before the summary, which says that all is there.
     curves(&args.output)?;
     distillation.finish(&args.output)?;
-    context.note(&format!("{}: {} steps", args.output.display(), distillation.steps()));
+    let early = if distillation.steps() < config.steps {
+        format!(" of {}: validation got no better", config.steps)
+    } else {
+        String::new()
+    };
+    let best = distillation.best_step().map_or(String::new(), |step| format!("; the student of step {step}"));
+    context.note(&format!("{}: {} steps{early}{best}", args.output.display(), distillation.steps()));
     Ok(Ending::Holds)
 }
 

@@ -97,7 +97,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let compared = match &args.baseline {
         Some(baseline) => {
             let method = Method { samples: args.samples as usize, seed: args.seed, alpha: ALPHA, margin: args.margin };
-            compare(&found, &evaluate(&qrels, &TrecFile::open(baseline)?, &measures, &options)?, &method)
+            let others = evaluate(&qrels, &TrecFile::open(baseline)?, &measures, &options)?;
+            notes("of the baseline, ", &others, &options, context);
+            compare(&found, &others, &method)
         }
         None => Vec::new(),
     };

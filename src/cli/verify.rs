@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.list {
         return list(args);
     }
-    let claims = claims(args)?.into_iter().map(|claim| only(&args.languages, claim)).collect::<Result<Vec<_>, _>>()?;
+    let claims = only(&args.languages, claims(args)?)?;
     refuse_doubles(&claims)?;
     let shelf = context.shelf()?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
@@ -85,7 +85,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let blocked = outcome.counts().iter().find(|(verdict, _)| *verdict == Verdict::Blocked).map_or(0, |(_, n)| *n);
     if blocked > 0 {
-        context.note(&format!("snellen: {blocked} cells are blocked: nothing was found out about them"));
+        let (cells, them) = if blocked == 1 { ("cell is", "it") } else { ("cells are", "them") };
+        context.note(&format!("snellen: {blocked} {cells} blocked: nothing was found out about {them}"));
     }
     Ok(match (outcome.holds(), outcome.blocked() && args.require == Require::All) {
         (false, _) => Ending::Fails,
@@ -153,11 +154,19 @@ fn refuse_doubles(claims: &[ClaimFile]) -> Result<(), Failure> {
     }
 }
 
-/// The claim with the cells of these languages only; all of them where none is named.
-fn only(languages: &[String], mut claim: ClaimFile) -> Result<ClaimFile, Failure> {
-    let id = claim.id.clone();
-    claim.only(languages).map_err(|unknown| Failure::Usage(format!("claim {id} has no cell of language {unknown}")))?;
-    Ok(claim)
+/// The claims that have cells of these languages, with these only; all of them where none is named.
+fn only(languages: &[String], mut claims: Vec<ClaimFile>) -> Result<Vec<ClaimFile>, Failure> {
+    if let Some(unknown) = languages.iter().find(|language| !claims.iter().any(|claim| claim.has(language))) {
+        return Err(Failure::Usage(match &claims[..] {
+            [claim] => format!("claim {} has no cell of language {unknown}", claim.id),
+            claims => format!("none of {} claims has a cell of language {unknown}", claims.len()),
+        }));
+    }
+    if !languages.is_empty() {
+        claims.retain(|claim| languages.iter().any(|language| claim.has(language)));
+        claims.iter_mut().for_each(|claim| claim.retain(languages));
+    }
+    Ok(claims)
 }
 
 fn built_in(name: &str) -> Result<ClaimFile, Failure> {

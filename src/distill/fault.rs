@@ -4,8 +4,10 @@
 pub(super) enum DistillFault {
     #[error("{file}: {what}")]
     Config { file: String, what: String },
-    #[error("{language}: no pair of which both sides have tokens, and neither more than {longest}")]
-    NoPairs { language: String, longest: usize },
+    #[error(
+        "{language}: no pair of the {pairs} that are not held out has tokens on both sides, and at most {longest} (`longest`)"
+    )]
+    NoPairs { language: String, longest: usize, pairs: usize },
     #[error("{language}: no pair to validate with")]
     NothingToFind { language: String },
     #[error("step {step}: {what}")]

@@ -28,6 +28,8 @@ fn letters(text: &str) -> String {
 pub(super) struct Language {
     pub(super) name: String,
     pub(super) pairs: Vec<Lesson>,
+    /// Pairs that were left out: too long, or without tokens on a side.
+    pub(super) unusable: usize,
 }
 
 /// A pair.
@@ -80,8 +82,9 @@ impl Reader<'_> {
             })
             .collect();
         if lessons.is_empty() {
-            return Err(DistillFault::NoPairs { language: name.to_owned(), longest: self.longest }.into());
+            let (language, longest) = (name.to_owned(), self.longest);
+            return Err(DistillFault::NoPairs { language, longest, pairs: pairs.len() }.into());
         }
-        Ok(Language { name: name.to_owned(), pairs: lessons })
+        Ok(Language { name: name.to_owned(), unusable: pairs.len() - lessons.len(), pairs: lessons })
     }
 }

@@ -144,7 +144,9 @@ impl<'a> Distillation<'a> {
         student.load(recipes[1].layer)?;
         let layers = recipes[1].layer;
         if config.trained.from_layer >= layers && !config.trained.embeddings {
-            let what = format!("trained.from_layer = {}: of {layers} layers none is left", config.trained.from_layer);
+            let from = config.trained.from_layer;
+            let what =
+                format!("trained.from_layer = {from}: of {layers} layers none is left (`layer` counts)");
             return Err(refuse(what).into());
         }
         let wanted = Wanted { from: config.trained.from_layer, embeddings: config.trained.embeddings, words: false };
@@ -177,9 +179,25 @@ impl<'a> Distillation<'a> {
             student,
             recipes,
         };
+        distillation.check_noise()?;
         let validation = merged(&data.validation);
         distillation.validation = validation.iter().map(|part| distillation.found(part)).collect::<Result<_>>()?;
         Ok(distillation)
+    }
+
+    /// A perturbation that changes nothing would be no control.
+    fn check_noise(&self) -> Result<()> {
+        let Some(noise) = &self.config.noise else { return Ok(()) };
+        let mut looked_at = self
+            .languages
+            .iter()
+            .enumerate()
+            .flat_map(|(i, language)| language.pairs.iter().take(100).map(move |lesson| (i, lesson)));
+        if looked_at.any(|(i, lesson)| self.noisy(noise, "look", i, lesson) != lesson.text) {
+            return Ok(());
+        }
+        let what = format!("noise.kind = {:?}: it changes none of the first 100 texts of any language", noise.kind);
+        Err(DistillFault::Config { file: "the configuration".to_owned(), what }.into())
     }
 
     /// Whether training is over: after the last step, or where validation no longer gets better.
@@ -193,6 +211,19 @@ impl<'a> Distillation<'a> {
     #[must_use]
     pub fn held_out(&self) -> usize {
         self.held_out
+    }
+
+    /// How many pairs more are not learned from, as a side has no tokens or too many.
+    #[must_use]
+    pub fn unusable(&self) -> usize {
+        self.languages.iter().map(|language| language.unusable).sum()
+    }
+
+    /// After which step validation was best, if the student of that step is kept.
+    #[must_use]
+    pub fn best_step(&self) -> Option<usize> {
+        let patient = self.config.validation.as_ref().is_some_and(|validation| validation.patience > 0);
+        self.state.best.filter(|_| patient).map(|(step, _)| step)
     }
 
     /// The student as it is now.
@@ -221,7 +252,8 @@ impl<'a> Distillation<'a> {
     /// As [`Self::slope`]; weights that are no longer finite.
     pub fn step(&mut self) -> Result<Report> {
         let (step, steps) = (self.state.step, self.config.steps);
-        let (report, gradients) = self.slope()?;
+        let fault = |e: crate::Error| DistillFault::Step { step: step + 1, what: e.to_string() };
+        let (report, gradients) = self.slope().map_err(fault)?;
         let values = &mut self.state.weights.values;
         let new: Vec<u32> = gradients.words.keys().filter(|id| !values.words.contains_key(id)).copied().collect();
         for (id, row) in new.iter().zip(self.student.word_embeddings(&new)?.rows()) {
@@ -229,7 +261,7 @@ impl<'a> Distillation<'a> {
         }
         let gradient = self.config.optimizer.advance(&mut self.state.weights, &gradients, (step, steps));
         let values = &self.state.weights.values;
-        self.student.assign(values).map_err(|e| DistillFault::Step { step: step + 1, what: e.to_string() })?;
+        self.student.assign(values).map_err(fault)?;
         self.state.step += 1;
         Ok(Report { gradient, ..report })
     }
@@ -289,15 +321,20 @@ impl<'a> Distillation<'a> {
 
     /// Translations after their edits, as the student reads them.
     fn perturbed(&self, lessons: &[(usize, &Lesson)], noise: &Noise) -> Result<Vec<Located>> {
-        let spec = noise.spec().expect("looked at when the configuration was read");
         let step = self.state.step;
         let text = |(i, (language, lesson)): (usize, &(usize, &Lesson))| {
-            let language = self.languages[*language].name.parse().unwrap_or_default();
-            let options = text::Options { language, ..text::Options::default() };
-            text::perturb(&spec, self.config.seed, &format!("{step} {i}"), &lesson.text, &options).text
+            self.noisy(noise, &format!("{step} {i}"), *language, lesson)
         };
         let texts: Vec<String> = lessons.iter().enumerate().map(text).collect();
         self.student.locate(&self.recipes[1].prefix, &texts)
+    }
+
+    /// A translation after its edits, which the id draws.
+    fn noisy(&self, noise: &Noise, id: &str, language: usize, lesson: &Lesson) -> String {
+        let spec = noise.spec().expect("looked at when the configuration was read");
+        let language = self.languages[language].name.parse().unwrap_or_default();
+        let options = text::Options { language, ..text::Options::default() };
+        text::perturb(&spec, self.config.seed, id, &lesson.text, &options).text
     }
 
     /// Looks for the sentences of held-out translations.

@@ -1,6 +1,6 @@
 //! A distillation in a folder: its logs, what it goes on from after it was interrupted, and the student at the end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -37,19 +37,20 @@ pub enum Event {
 struct Folder<'a> {
     path: &'a Path,
     logs: [File; 2],
+    /// Locked for as long as this process is at work.
+    _lock: File,
 }
 
 impl Distillation<'_> {
-    /// Makes all steps that are left, `save`d after so many, with its logs in `folder`; [`Self::finish`] is to follow. Where a distillation was interrupted there, it goes on
-    /// from what was saved last if it may `resume`; what comes out does not depend on it. `watch` hears what happens.
+    /// Makes all steps that are left, `save`d after so many and at the end, with its logs in `folder`; [`Self::finish`] is to follow. Where a distillation was interrupted
+    /// there, it goes on from what was saved last if it may `resume`; what comes out does not depend on it. `watch` hears what happens.
     ///
     /// # Errors
-    /// As [`Self::step`] and [`Self::validate`]; a folder that cannot be written, or has another distillation's or one that is not to be resumed.
+    /// As [`Self::step`] and [`Self::validate`]; a folder that cannot be written, has other files, another distillation, one that is not to be resumed or that another process
+    /// is at work on.
     pub fn train(&mut self, folder: &Path, resume: bool, save: usize, watch: &mut dyn FnMut(&Event)) -> Result<()> {
-        if self.go_on(folder, resume)? {
-            self.restore_sampler();
-        }
-        let mut kept = Folder::open(folder, self.state.step)?;
+        let lock = self.go_on(folder, resume)?;
+        let mut kept = Folder::open(folder, &self.state, lock)?;
         if self.state.step == 0 && !self.validation.is_empty() {
             self.look(&mut kept, watch)?;
         }
@@ -60,10 +61,11 @@ impl Distillation<'_> {
             if self.is_to_validate() {
                 self.look(&mut kept, watch)?;
             }
-            if self.state.step.is_multiple_of(save.max(1)) {
+            if self.state.step.is_multiple_of(save.max(1)) || self.is_over() {
                 // The logs first: what is saved is never ahead of them.
                 kept.sync()?;
-                self.state.write(&state_of(folder), &self.key)?;
+                self.state.logs = kept.digests()?;
+                self.state.write(&state_of(folder), &self.key, &self.described())?;
             }
         }
         kept.sync()
@@ -74,26 +76,31 @@ impl Distillation<'_> {
         self.config.validation.as_ref().is_some_and(|validation| validation.patience > 0)
     }
 
-    /// Takes over what was saved, if something was.
-    fn go_on(&mut self, folder: &Path, resume: bool) -> Result<bool> {
-        let refuse = |what: &str| DistillFault::State { file: folder.display().to_string(), what: what.to_owned() };
+    /// Takes over what was saved, if something was, and locks the folder.
+    fn go_on(&mut self, folder: &Path, resume: bool) -> Result<File> {
+        let refuse = |what: String| DistillFault::State { file: folder.display().to_string(), what };
         if folder.join(SUMMARY).exists() {
-            return Err(refuse("a distillation has come to its end here: give another --output").into());
+            return Err(refuse("a distillation has come to its end here: give another --output".to_owned()).into());
         }
         let path = state_of(folder);
         if !resume && (path.exists() || folder.join(LOG).exists()) {
-            return Err(refuse("a distillation was begun here: --resume goes on with it").into());
+            return Err(refuse("a distillation was begun here: --resume goes on with it".to_owned()).into());
         }
-        if !path.exists() {
-            return Ok(false);
+        if let Some(other) = other_file(folder).filter(|_| !path.exists()) {
+            return Err(refuse(format!("{other} is there, which a student could overwrite: give a new folder")).into());
         }
-        self.state = State::read(&path, &self.key)?;
-        self.student.assign(&self.state.weights.values)?;
-        Ok(true)
+        let lock = lock(folder)?;
+        if path.exists() {
+            self.state = State::read(&path, &self.key, &self.described())?;
+            self.student.assign(&self.state.weights.values)?;
+            (0..self.state.step).for_each(|_| drop(self.sampler.next(self.config.batch)));
+        }
+        Ok(lock)
     }
 
-    fn restore_sampler(&mut self) {
-        (0..self.state.step).for_each(|_| drop(self.sampler.next(self.config.batch)));
+    /// The configuration, a key a line.
+    fn described(&self) -> String {
+        format!("{:#}", json!(self.config))
     }
 
     /// Validates, and notes whether it is the best so far.
@@ -133,12 +140,14 @@ impl Distillation<'_> {
         let summary = json!({
             "schema": 1,
             "steps": self.state.step,
-            "best_step": self.state.best.filter(|_| self.is_patient()).map(|(step, _)| step),
+            "best_step": self.best_step(),
             "best_accuracy": self.state.best.map(|(_, accuracy)| accuracy),
             "teacher": model(0),
             "student": model(1),
             "bitext": languages.collect::<Vec<Value>>(),
             "held_out_pairs": self.held_out,
+            "unusable_pairs": self.unusable(),
+            "configuration": self.config,
             "configuration_sha256": self.key,
             "model_sha256": digest_of("model.safetensors")?,
             "log_sha256": digest_of(LOG)?,
@@ -153,6 +162,31 @@ impl Distillation<'_> {
 
 const TRAINING: &str = "training";
 
+/// A file that no interrupted distillation has left.
+fn other_file(folder: &Path) -> Option<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    names.sort_unstable();
+    names.into_iter().find(|name| ![LOG, VALIDATION, TRAINING].contains(&name.as_str()))
+}
+
+/// Keeps other processes away until the file is closed.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(TRAINING).join("lock");
+    std::fs::create_dir_all(folder.join(TRAINING)).map_err(FileFault::io("create", folder))?;
+    let file = File::create(&path).map_err(FileFault::io("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let what = "another process is distilling here".to_owned();
+            Err(DistillFault::State { file: folder.display().to_string(), what }.into())
+        }
+        Err(TryLockError::Error(e)) => Err(FileFault::io("lock", &path)(e).into()),
+    }
+}
+
 fn state_of(folder: &Path) -> PathBuf {
     folder.join(TRAINING).join("state.safetensors")
 }
@@ -162,8 +196,9 @@ fn best_of(folder: &Path) -> PathBuf {
 }
 
 impl<'a> Folder<'a> {
-    /// Opens the logs; of lines beyond this step nothing is left.
-    fn open(path: &'a Path, step: usize) -> Result<Self> {
+    /// Opens the logs; of lines beyond this state's step nothing is left.
+    fn open(path: &'a Path, state: &State, lock: File) -> Result<Self> {
+        let step = state.step;
         let log = |(name, head): (&str, &str)| -> Result<File> {
             let file = path.join(name);
             let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -174,7 +209,19 @@ impl<'a> Folder<'a> {
             atomic::write(&file, known.fold(head.to_owned(), |all, line| all + line).as_bytes())?;
             Ok(OpenOptions::new().append(true).open(&file).map_err(FileFault::io("open", &file))?)
         };
-        Ok(Self { path, logs: [log(HEADS[0])?, log(HEADS[1])?] })
+        let opened = Self { path, logs: [log(HEADS[0])?, log(HEADS[1])?], _lock: lock };
+        if step > 0 && opened.digests()? != state.logs {
+            let what =
+                format!("{LOG} or {VALIDATION} is not what it was when step {step} was saved: give a new folder");
+            return Err(DistillFault::State { file: path.display().to_string(), what }.into());
+        }
+        Ok(opened)
+    }
+
+    /// What the logs are.
+    fn digests(&self) -> Result<String> {
+        let digest = |(name, _): (&str, &str)| Ok::<_, crate::Error>(digest::of_file(&self.path.join(name))?.0);
+        Ok(format!("{} {}", digest(HEADS[0])?, digest(HEADS[1])?))
     }
 
     fn log(&mut self, report: &Report) -> Result<()> {

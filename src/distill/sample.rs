@@ -24,7 +24,10 @@ struct Deck {
 impl Sampler {
     /// Languages with so many pairs each, none of them 0, in proportion to pairs^(1/temperature).
     pub(super) fn new(seed: u64, sizes: &[usize], temperature: f64) -> Self {
-        let weights: Vec<f64> = sizes.iter().map(|size| root(*size as f64, temperature)).collect();
+        // Roots that leave the range of f64 are those of shares of the largest.
+        let largest = sizes.iter().max().map_or(1.0, |size| *size as f64);
+        let unit = if exponent(largest, temperature) < 700.0 { 1.0 } else { largest };
+        let weights: Vec<f64> = sizes.iter().map(|size| root(*size as f64 / unit, temperature)).collect();
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
         let share = |weight: &f64| {
@@ -71,11 +74,16 @@ fn shuffle(order: &mut [usize], stream: &mut Stream) {
 
 /// x^(1/temperature) in the contract's functions.
 fn root(x: f64, temperature: f64) -> f64 {
-    let mut value = [x];
-    double::ln(&mut value);
-    value[0] /= temperature;
+    let mut value = [exponent(x, temperature)];
     double::exp(&mut value);
     value[0]
+}
+
+/// ln x / temperature.
+fn exponent(x: f64, temperature: f64) -> f64 {
+    let mut value = [x];
+    double::ln(&mut value);
+    value[0] / temperature
 }
 
 #[cfg(test)]
@@ -99,7 +107,7 @@ mod tests {
 
     #[test]
     fn languages_are_drawn_in_proportion_to_a_root_of_their_sizes() {
-        for (temperature, expected) in [(1.0, 0.9), (2.0, 0.75), (1e9, 0.5)] {
+        for (temperature, expected) in [(1.0, 0.9), (2.0, 0.75), (1e9, 0.5), (1e-3, 1.0), (1e-300, 1.0)] {
             let mut sampler = Sampler::new(1, &[900, 100], temperature);
             let first = sampler.next(20_000).iter().filter(|pair| pair.0 == 0).count() as f64 / 20_000.0;
             // Four standard errors.

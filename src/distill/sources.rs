@@ -41,9 +41,15 @@ fn place(shelf: &Shelf, beside: &Path, data: Option<&str>, file: &str) -> Result
 
 /// The pairs of a file.
 fn pairs(shelf: &Shelf, beside: &Path, source: &Source) -> Result<Bitext> {
-    let mut pairs = bitext::read(&place(shelf, beside, source.data.as_deref(), &source.file)?, None)?;
-    pairs.drain(..source.skip.min(pairs.len()));
+    let file = place(shelf, beside, source.data.as_deref(), &source.file)?;
+    let mut pairs = bitext::read(&file, None)?;
+    let all = pairs.len();
+    pairs.drain(..source.skip.min(all));
     pairs.truncate(source.take.unwrap_or(usize::MAX));
+    if pairs.is_empty() {
+        let what = format!("of its {all} pairs none is left after `skip` and `take`");
+        return Err(FileFault::content(file.display(), what).into());
+    }
     Ok(Bitext { language: source.language.clone(), pairs })
 }
 
@@ -54,9 +60,15 @@ fn held_out(shelf: &Shelf, beside: &Path, part: &HeldOut) -> Result<Vec<String>>
     }
     let mut texts = Vec::new();
     for file in &part.files {
-        texts.extend(text::read(&place(shelf, beside, part.data.as_deref(), file)?)?);
+        let file = place(shelf, beside, part.data.as_deref(), file)?;
+        let found = text::read(&file)?;
+        if found.is_empty() {
+            return Err(FileFault::content(file.display(), "no texts: nothing would be held out").into());
+        }
+        // Of bitext both sides.
+        texts.extend(found.iter().flat_map(|text| text.text.split('\t')).map(str::to_owned));
     }
-    Ok(texts.into_iter().map(|text| text.text).collect())
+    Ok(texts)
 }
 
 /// All that a data set asks, and its translations.
@@ -74,7 +86,11 @@ fn asked(data: &Found) -> Result<Vec<String>> {
             texts.extend(asked.queries.into_iter().chain(translated).map(|query| query.text));
         }
     } else {
-        for code in lareqa::languages(data)? {
+        let languages = lareqa::languages(data).map_err(|_| {
+            let what = "neither pairs, nor queries, nor questions in it that could be held out: name its `files`";
+            FileFault::content(&data.name, what)
+        })?;
+        for code in languages {
             let questions = lareqa::Language::read(data, &code, Join::default())?.questions;
             texts.extend(questions.into_iter().map(|question| question.text));
         }

@@ -8,6 +8,7 @@ use safetensors::{Dtype as Read, SafeTensors};
 use super::fault::DistillFault;
 use super::optimizer::Weights;
 use crate::Result;
+use crate::data::digest::Digest;
 use crate::data::tensors::{self, Dtype, Layout};
 use crate::data::{FileFault, atomic, folder};
 use crate::encoder::Parameters;
@@ -22,20 +23,28 @@ pub(super) struct State {
     pub(super) best: Option<(usize, f64)>,
     /// Validations in a row that were no better.
     pub(super) stale: usize,
+    /// Digests of the logs up to this step.
+    pub(super) logs: String,
 }
 
 /// How the parts of the weights are called in a file.
 const PARTS: [&str; 3] = ["values", "first", "second"];
 
 impl State {
-    /// Writes it; `key` says what it belongs to.
+    /// Writes it; `key` says what it belongs to, `config` the same in lines that people read.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub(super) fn write(&self, path: &Path, key: &str) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, key: &str, config: &str) -> Result<()> {
         let Weights { values, first, second } = &self.weights;
-        let mut metadata =
-            vec![("key", key.to_owned()), ("step", self.step.to_string()), ("stale", self.stale.to_string())];
+        let mut metadata = vec![
+            ("key", key.to_owned()),
+            ("config", config.to_owned()),
+            ("step", self.step.to_string()),
+            ("stale", self.stale.to_string()),
+            ("logs", self.logs.clone()),
+            ("sha256", sha256(&[values, first, second])),
+        ];
         if let Some((step, mean)) = self.best {
             metadata.push(("best_step", step.to_string()));
             metadata.push(("best_bits", mean.to_bits().to_string()));
@@ -47,11 +56,15 @@ impl State {
     ///
     /// # Errors
     /// A file that cannot be read, is of another distillation, or is damaged.
-    pub(super) fn read(path: &Path, key: &str) -> Result<Self> {
+    pub(super) fn read(path: &Path, key: &str, config: &str) -> Result<Self> {
         let (mut parts, metadata) = read(path)?;
         let refuse = |what: &str| DistillFault::State { file: path.display().to_string(), what: what.to_owned() };
         if metadata.get("key").is_none_or(|found| found != key) {
-            return Err(refuse("it is of another configuration, of other models or data, or of another version").into());
+            let what = differs(metadata.get("config").map_or("", String::as_str), config);
+            return Err(refuse(&format!("it is {what}: take that again, or give a new folder")).into());
+        }
+        if metadata.get("sha256") != Some(&sha256(&parts.each_ref())) {
+            return Err(refuse("it is damaged: remove the folder and begin again").into());
         }
         let number = |name: &str| metadata.get(name).and_then(|text| text.parse::<u64>().ok());
         let (Some(step), Some(stale)) = (number("step"), number("stale")) else {
@@ -64,8 +77,41 @@ impl State {
             weights: Weights { values, first, second },
             best: best.map(|(step, bits)| (step as usize, f64::from_bits(bits))),
             stale: stale as usize,
+            logs: metadata.get("logs").cloned().unwrap_or_default(),
         })
     }
+}
+
+/// Which lines of a configuration are others now.
+fn differs(before: &str, now: &str) -> String {
+    let only = |these: &str, others: &str| {
+        let line = |line: &str| line.trim().trim_end_matches(',').to_owned();
+        let others: Vec<String> = others.lines().map(line).collect();
+        let found: Vec<String> = these.lines().map(line).filter(|line| !others.contains(line)).take(3).collect();
+        if found.is_empty() { "nothing".to_owned() } else { found.join(", ") }
+    };
+    match (only(before, now), only(now, before)) {
+        (there, here) if there == here => "of other models or data, or of another version".to_owned(),
+        (there, here) => format!("of another configuration (there {there}; here {here})"),
+    }
+}
+
+/// What some weights are.
+fn sha256(parts: &[&Parameters]) -> String {
+    let mut digest = Digest::new();
+    for part in parts {
+        for (name, values) in &part.tensors {
+            digest.field(name).field(floats(values));
+        }
+        for (id, row) in &part.words {
+            digest.field(id.to_le_bytes()).field(floats(row));
+        }
+    }
+    digest.hex()
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
 /// Writes weights alone.
@@ -96,7 +142,6 @@ fn write(path: &Path, parts: &[&Parameters], metadata: &[(&str, String)]) -> Res
     let dtype = |name: &str| if name.ends_with(" word ids") { Dtype::I64 } else { Dtype::F32 };
     let layout: Vec<Layout<'_>> =
         names.iter().map(|(name, shape)| Layout { name, dtype: dtype(name), shape }).collect();
-    let floats = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let bytes = |name: &str| {
         let (part, name) = name.split_once(' ').expect("a part and a name");
         let values = parts[PARTS.iter().position(|other| *other == part).expect("one of the parts")];

@@ -22,6 +22,7 @@ fn distill(config: &str) -> Test {
     };
     let pairs: String = table.lines().skip(1).enumerate().map(pair).collect();
     let test = Test::new().write("here/config.toml", config).write("here/data/pairs.tsv", pairs);
+    let test = test.write("here/data/empty.tsv", "");
     test.args(["distill", "--config", "here/config.toml", "--output", "out", "--threads", "1"])
 }
 
@@ -58,8 +59,43 @@ fn what_cannot_be_done_is_refused() {
         ("file = \"data/pairs.tsv\", take", "data = \"nothing\", file = \"x\", take", "nothing"),
         ("fixture-student", "fixture-scholar", "fixture-scholar"),
         ("steps = 4", "student = \"fixture-teacher\"\nsteps = 4", ""),
-        ("take = 20", "skip = 2000", "swh: no pair of which both sides have tokens"),
-        ("skip = 20", "skip = 2000", "swh: no pair to validate with"),
+        ("take = 20", "skip = 2000", "here/data/pairs.tsv: of its "),
+        ("skip = 20", "skip = 2000", "pairs none is left after `skip` and `take`"),
+        (
+            "steps = 4",
+            "steps = 4\nlongest = 2",
+            "swh: no pair of the 20 that are not held out has tokens on both sides",
+        ),
+        ("steps = 4", "steps = 4\nlayer = 0", "here/config.toml: layer = 0: it must be at least 1"),
+        (
+            "language = \"swh\", file = \"data/pairs.tsv\", t",
+            "language = \"a,b\", file = \"data/pairs.tsv\", t",
+            "bitext: language = \"a,b\"",
+        ),
+        (
+            "file = \"data/pairs.tsv\", t",
+            "data = \"ntrex\", file = \"../x.tsv\", t",
+            "\"../x.tsv\" is not within ntrex",
+        ),
+        (
+            "sinkhorn\"",
+            "sinkhorn\", iterations = 0",
+            "here/config.toml: objective.tokens.iterations = 0: it must be at least 1",
+        ),
+        (
+            "sinkhorn\"",
+            "sinkhorn\", epsilon = 0.0",
+            "here/config.toml: objective.tokens.epsilon = 0: it must be above 0",
+        ),
+        ("steps = 4", "steps = 4\nadversary = { method = \"pgd\", radius = 1e20 }", "it must be from 0.000001 to 1000"),
+        ("steps = 4", "steps = 4\nnoise = { kind = \"code-switch\" }", "code-switch needs a lexicon"),
+        ("steps = 4", "steps = 4\nnoise = { kind = \"romanise\" }", "it changes none of the first 100 texts"),
+        ("steps = 4", "steps = 4\nheld_out = [{ data = \"./here/data\" }]", "name its `files`"),
+        (
+            "steps = 4",
+            "steps = 4\nheld_out = [{ files = [\"data/empty.tsv\"] }]",
+            "no texts: nothing would be held out",
+        ),
         ("teacher =", "layer = 3\nteacher =", "fixture-student"),
     ] {
         assert!(CONFIG.contains(from), "{from}");
@@ -103,6 +139,7 @@ fn keys_may_be_given_other_values() {
         ("seed=-1", "here/config.toml: invalid value"),
         ("steps.x=1", "here/config.toml: steps.x: steps is no table"),
         ("steps=0", "here/config.toml: steps = 0: it must be at least 1"),
+        ("adversari=", "here/config.toml: adversari: there is none to take away"),
     ] {
         let error = run(CONFIG, &[setting]).status(2).stderr;
         assert!(error.contains(said), "{setting}: {error}");
@@ -138,4 +175,27 @@ fn all_that_a_data_set_asks_is_held_out() {
         let summary: Value = serde_json::from_slice(&test.status(0).read("out/run.json")).unwrap();
         assert_eq!(summary["held_out_pairs"], 2, "{what}");
     }
+}
+
+#[test]
+fn of_bitext_that_is_held_out_both_sides_are() {
+    let config = format!("held_out = [{{ files = [\"data/held.tsv\"] }}]\n{CONFIG}");
+    let test = distill(&config);
+    let pairs = String::from_utf8(std::fs::read(test.path("here/data/pairs.tsv")).unwrap()).unwrap();
+    let fields: Vec<Vec<&str>> = pairs.lines().map(|line| line.split('\t').collect()).collect();
+    // A pair of which only the translation is known, and one of which only the sentence is.
+    let held = format!("a\tnobody says this\t{}\nb\t{}\tsome translation\n", fields[3][2], fields[5][1]);
+    let out = test.write("here/data/held.tsv", held).status(0);
+    assert!(out.stderr.contains("pairs that are held out, and are not learned from: 2\n"), "{}", out.stderr);
+}
+
+#[test]
+fn who_stops_early_says_so() {
+    let config = CONFIG.replace("steps = 4", "steps = 40").replace("every = 2,", "every = 2, patience = 1,");
+    let out = distill(&config).args(["--set", "optimizer.learning_rate=1e-9"]).status(0);
+    assert!(
+        out.stderr.ends_with("out: 2 steps of 40: validation got no better; the student of step 0\n"),
+        "{}",
+        out.stderr
+    );
 }

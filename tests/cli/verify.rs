@@ -220,10 +220,35 @@ fn one_system_is_no_worse_than_another_by_a_margin() {
 fn runs_that_cannot_be_compared_are_refused() {
     let broken = compared("greater", "").write("claims/better.run", "q1 Q0 a 1 x t\n").refused();
     assert_eq!(broken, "snellen: claims/better.run, line 1: the score x is not a number\n");
-    let other =
-        compared("greater", "").write("claims/better.run", "p Q0 a 1 1 t\n").write("claims/base.run", "p Q0 a 1 1 t\n");
-    // Judged queries that a run lacks count 0: here both lack all.
-    other.status(1);
+    // Judged queries that a run lacks count 0, which is told; a run that lacks all of them is the wrong one.
+    let lines = |name: &str, count: usize| {
+        let cut = move |run: &mut Vec<u8>| {
+            let text = String::from_utf8(std::mem::take(run)).unwrap();
+            *run = text.lines().take(count).map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+        };
+        compared("greater", "").bytes(&format!("claims/{name}"), cut)
+    };
+    let some = lines("base.run", 10).option("--format", "json").status(0).stdout;
+    assert!(some.contains("20 queries, of which the run lacks 0 and the baseline 15: these count 0"), "{some}");
+    for file in ["base.run", "better.run"] {
+        let none = "none of the 20 queries that claims/q.qrels judges is in it\n";
+        assert_eq!(lines(file, 0).refused(), format!("snellen: claims/{file}: {none}"));
+        let other = compared("greater", "").write(&format!("claims/{file}"), "p Q0 a 1 1 t\n").refused();
+        assert_eq!(other, format!("snellen: claims/{file}: {none}"));
+    }
+    let empty = compared("greater", "").write("claims/q.qrels", "").refused();
+    assert!(empty.contains("claims/q.qrels"), "{empty}");
+}
+
+#[test]
+fn languages_are_looked_for_in_all_claims() {
+    let claims = |language: &str| {
+        let blocked = "id = \"d\"\ntitle = \"Nobody knows\"\nkind = \"blocked\"\nmissing = \"all\"\n[source]\ntitle = \"Ours\"\nrecorded = true\n";
+        compared("greater", "").write("claims/d.toml", blocked).args(["claims/d.toml", "--languages", language])
+    };
+    let out = claims("swa").status(0).stdout;
+    assert!(out.contains("swa") && !out.contains("bem") && !out.contains("blocked"), "{out}");
+    assert_eq!(claims("deu").refused(), "snellen: none of 2 claims has a cell of language deu\n");
 }
 
 #[test]
@@ -252,16 +277,24 @@ fn of_several_runs_of_a_system_each_querys_mean_counts() {
 #[test]
 fn a_pair_may_stand_for_several_or_take_their_queries_together() {
     let pairs = |language: &str, list: &str| {
+        let (qrels, baseline) = if list == "together" { ("{}.qrels", "{}-base.run") } else { ("q.qrels", "base.run") };
         let change = |toml: &mut Vec<u8>| {
             let text = String::from_utf8(std::mem::take(toml)).unwrap();
             let (head, _) = text.split_once("[[comparison.pairs]]").unwrap();
             *toml = format!(
                 "{head}[[comparison.pairs]]\nlanguage = \"{language}\"\n{list} = [\"better\", \"same\"]\n\
-                 qrels = \"q.qrels\"\nrun = \"{{}}.run\"\nbaseline = \"base.run\"\n"
+                 qrels = \"{qrels}\"\nrun = \"{{}}.run\"\nbaseline = \"{baseline}\"\n"
             )
             .into_bytes();
         };
-        compared("greater", "").bytes("claims/c.toml", change)
+        let mut test = compared("greater", "");
+        // The same judgements and baseline for all, or for each its own.
+        for name in ["better", "same"] {
+            let copy = |test: &Test, file: &str| std::fs::read(test.path(&format!("claims/{file}"))).unwrap();
+            let (judged, base) = (copy(&test, "q.qrels"), copy(&test, "base.run"));
+            test = test.write(&format!("claims/{name}.qrels"), judged).write(&format!("claims/{name}-base.run"), base);
+        }
+        test.bytes("claims/c.toml", change)
     };
     let cells = |out: &str| -> Vec<serde_json::Value> {
         let json: serde_json::Value = serde_json::from_str(out).unwrap();
@@ -285,9 +318,18 @@ fn a_pair_may_stand_for_several_or_take_their_queries_together() {
 
     let missing = pairs("both", "together").remove("claims/same.run").status(0).stdout;
     assert!(missing.contains("blocked") && missing.contains("claims/same.run is not here"), "{missing}");
+    let half = |field: &str| {
+        let change = |toml: &mut Vec<u8>| {
+            let text = String::from_utf8(std::mem::take(toml)).unwrap();
+            *toml = text.replace(&format!("{field} = \"{{}}"), &format!("{field} = \"better")).into_bytes();
+        };
+        pairs("both", "together").bytes("claims/c.toml", change)
+    };
     for (test, said) in [
-        (pairs("both", "each"), "has `each`, but no {} in its language or its files"),
-        (pairs("{}", "together"), "has `together`: {} belongs into its files, not its language"),
+        (pairs("both", "each"), "has `each`: {} belongs into its language and its runs"),
+        (pairs("{}", "together"), "has `together`: {} belongs into all its files, not its language"),
+        (half("baseline"), "has `together`: {} belongs into all its files, not its language"),
+        (half("qrels"), "has `together`: {} belongs into all its files, not its language"),
         (pairs("{}", "each = [\"a\"]\ntogether"), "has `each` and `together`: only one can be"),
     ] {
         let refused = test.refused();
@@ -297,8 +339,15 @@ fn a_pair_may_stand_for_several_or_take_their_queries_together() {
 
 #[test]
 fn the_ledger_says_of_each_statement_whether_it_holds_or_what_is_missing() {
-    let ledger = root().join("claims/ledger").display().to_string();
-    let out = Test::new().args(["verify", "--claims", &ledger, "--format", "json"]).status(0).stdout;
+    // A copy: beside the original there may be runs of the experiment.
+    let config = "experiments/low-resource.toml";
+    let mut test = Test::new().write(config, std::fs::read(root().join(config)).unwrap());
+    for claim in std::fs::read_dir(root().join("claims/ledger")).unwrap() {
+        let path = claim.unwrap().path();
+        let name = format!("claims/ledger/{}", path.file_name().unwrap().display());
+        test = test.write(&name, std::fs::read(path).unwrap());
+    }
+    let out = test.args(["verify", "--claims", "claims/ledger", "--format", "json"]).status(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let claims = json["claims"].as_array().unwrap();
     let ids: Vec<&str> = claims.iter().map(|claim| claim["id"].as_str().unwrap()).collect();
@@ -336,6 +385,7 @@ fn a_statement_that_is_not_so_differs() {
         ("check = \"manifests\"\nsay = [\"mmarco: machine translated\"]", 0, "machine translated"),
         ("check = \"manifests\"\nsay = [\"mmarco: written by hand\"]", 1, "written by hand"),
         ("check = \"manifests\"\nsay = [\"nosuch: x\"]", 0, "no manifest of nosuch"),
+        ("check = \"manifests\"\nsay = [\"mmarco: \"]", 2, ""),
         ("check = \"judged-queries\"\ndata = [\"./c\"]\nbelow = 6", 0, "swh 5"),
         ("check = \"judged-queries\"\ndata = [\"./c\"]\nbelow = 5", 1, "swh 5"),
         ("check = \"judged-queries\"\ndata = [\"ciral\"]\nbelow = 5", 0, "run `snellen data fetch ciral`"),

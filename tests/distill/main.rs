@@ -187,12 +187,43 @@ fn another_distillation_is_not_gone_on_with() {
     assert!(stopped.is_err());
     let second = Config { seed: 1, ..first.clone() };
     let refused = run(distillation(&second, &teacher), folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
-    assert!(refused.contains("it is of another configuration"), "{refused}");
+    assert!(refused.contains("it is of another configuration (there \"seed\": 0; here \"seed\": 1)"), "{refused}");
+    let again = || run(distillation(&first, &teacher), folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
+    // A log that somebody has touched, and a state of which a bit or an end is not as it was.
+    let log = folder.path().join(LOG);
+    let text = std::fs::read(&log).unwrap();
+    std::fs::write(&log, String::from_utf8_lossy(&text).replacen("0.", "1.", 1)).unwrap();
+    assert!(again().contains("log.csv or validation.csv is not what it was when step 2 was saved"), "{}", again());
+    std::fs::write(&log, text).unwrap();
     let state = folder.path().join("training/state.safetensors");
     let bytes = std::fs::read(&state).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() - 1000] ^= 1;
+    std::fs::write(&state, flipped).unwrap();
+    assert!(again().ends_with("it is damaged: remove the folder and begin again"), "{}", again());
     std::fs::write(&state, &bytes[..bytes.len() - 9]).unwrap();
-    let refused = run(distillation(&first, &teacher), folder.path(), true, 1, &mut |_| ()).unwrap_err().to_string();
-    assert!(refused.starts_with(&state.display().to_string()), "{refused}");
+    assert!(again().starts_with(&state.display().to_string()), "{}", again());
+}
+
+#[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let (config, teacher) = (config(CASES[0]), student());
+    let folder = tempfile::tempdir().unwrap();
+    let go = |resume| run(distillation(&config, &teacher), folder.path(), resume, 1, &mut |_| ());
+    std::fs::write(folder.path().join("model.safetensors"), "somebody's").unwrap();
+    for resume in [false, true] {
+        let refused = go(resume).unwrap_err().to_string();
+        assert!(refused.contains("model.safetensors is there"), "{refused}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    // Another process at work, as far as locks tell.
+    std::fs::create_dir(folder.path().join("training")).unwrap();
+    let lock = std::fs::File::create(folder.path().join("training/lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(go(false).unwrap_err().to_string().ends_with("another process is distilling here"));
+    drop(lock);
+    go(false).unwrap();
 }
 
 #[test]
@@ -265,7 +296,7 @@ fn what_makes_no_sense_is_refused() {
         ),
         (
             &format!("{rest}adversary = {{ method = \"pgd\", radius = 0.0 }}"),
-            "adversary.radius = 0: it must be above 0",
+            "adversary.radius = 0: it must be from 0.000001 to 1000",
         ),
         (
             &format!("{rest}noise = {{ kind = \"typo\" }}\nadversary = {{ method = \"pgd\", radius = 0.1 }}"),

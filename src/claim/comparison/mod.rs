@@ -62,6 +62,16 @@ fn dialect() -> String {
 struct Tested {
     key: Key,
     differences: Result<Vec<f64>, String>,
+    /// Rankings that runs and baselines lack.
+    lacking: [usize; 2],
+}
+
+/// What was found of a pair's files.
+#[derive(Default)]
+struct Found {
+    /// For each measure, how much better each query fares.
+    differences: Vec<Vec<f64>>,
+    lacking: [usize; 2],
 }
 
 impl Comparison {
@@ -129,10 +139,11 @@ impl Comparison {
                 let verdict = if holds { Verdict::Reproduced } else { Verdict::Differs };
                 let test = if kind == Kind::Greater { "randomisation, Holm" } else { "t, one-sided" };
                 let why = format!(
-                    "{}p = {p:.6} ({test}), d_z = {:.4}, {} queries",
+                    "{}p = {p:.6} ({test}), d_z = {:.4}, {} queries{}",
                     interval(&mean),
                     mean.effect(),
-                    mean.count
+                    mean.count,
+                    lacking(tested.lacking)
                 );
                 (Some(mean.mean), verdict, why)
             }
@@ -171,16 +182,18 @@ impl Comparison {
         };
         if let Some(missing) = parts.iter().find_map(Files::missing) {
             let why = format!("{} is not here", missing.display());
-            return Ok(measures.iter().map(|m| Tested { key: key(m), differences: Err(why.clone()) }).collect());
+            let untested = |m| Tested { key: key(m), differences: Err(why.clone()), lacking: [0; 2] };
+            return Ok(measures.iter().map(untested).collect());
         }
-        let mut differences = vec![Vec::new(); measures.len()];
+        let mut all = Found { differences: vec![Vec::new(); measures.len()], ..Found::default() };
         for part in &parts {
-            for (all, those) in differences.iter_mut().zip(part.differences(measures, dialect)?) {
-                all.extend(those);
-            }
+            let found = part.compare(measures, dialect)?;
+            all.differences.iter_mut().zip(found.differences).for_each(|(all, those)| all.extend(those));
+            all.lacking.iter_mut().zip(found.lacking).for_each(|(all, those)| *all += those);
         }
-        let tested = |(measure, differences)| Tested { key: key(measure), differences: Ok(differences) };
-        Ok(measures.iter().zip(differences).map(tested).collect())
+        let lacking = all.lacking;
+        let tested = |(measure, differences)| Tested { key: key(measure), differences: Ok(differences), lacking };
+        Ok(measures.iter().zip(all.differences).map(tested).collect())
     }
 }
 
@@ -191,6 +204,14 @@ fn interval(mean: &Mean) -> String {
     }
     let [low, high] = mean.interval(0.95);
     format!("95 % from {low:.6} to {high:.6}, ")
+}
+
+/// Rankings that are not there count 0: which is said.
+fn lacking([runs, baselines]: [usize; 2]) -> String {
+    match (runs, baselines) {
+        (0, 0) => String::new(),
+        _ => format!(", of which the run lacks {runs} and the baseline {baselines}: these count 0"),
+    }
 }
 
 /// A pair's files, where they are, and what they are.
@@ -228,11 +249,21 @@ impl Files {
         [&self.qrels].into_iter().chain(&self.runs).chain(&self.baselines).find(|file| !file.exists())
     }
 
-    /// For each measure, how much better each query fares.
-    fn differences(&self, measures: &[Measure], dialect: Dialect) -> Result<Vec<Vec<f64>>> {
+    fn compare(&self, measures: &[Measure], dialect: Dialect) -> Result<Found> {
         let judgements = Qrels::read(&TrecFile::open(&self.qrels)?)?;
+        let judged = judgements.queries().count();
+        if judged == 0 {
+            return Err(FileFault::content(self.qrels.display(), "no judgements").into());
+        }
         let options = Options { dialect, ..Options::default() };
-        let of = |file: &PathBuf| evaluate(&judgements, &TrecFile::open(file)?, measures, &options);
+        let of = |file: &PathBuf| {
+            let found = evaluate(&judgements, &TrecFile::open(file)?, measures, &options)?;
+            if found.missing.len() == judged {
+                let what = format!("none of the {judged} queries that {} judges is in it", self.qrels.display());
+                return Err(FileFault::content(file.display(), what).into());
+            }
+            Ok(found)
+        };
         let evaluations = self.runs.iter().chain(&self.baselines).map(of).collect::<Result<Vec<_>>>()?;
         let queries = common(&evaluations.iter().collect::<Vec<_>>());
         if queries.is_empty() {
@@ -246,6 +277,10 @@ impl Files {
             let (ours, others) = query.split_at(self.runs.len());
             mean(ours, i) - mean(others, i)
         };
-        Ok((0..measures.len()).map(|i| queries.iter().map(|query| difference(query, i)).collect()).collect())
+        let differences =
+            (0..measures.len()).map(|i| queries.iter().map(|query| difference(query, i)).collect()).collect();
+        let (ours, others) = evaluations.split_at(self.runs.len());
+        let lacking = [ours, others].map(|side| side.iter().map(|found| found.missing.len()).sum());
+        Ok(Found { differences, lacking })
     }
 }

@@ -73,13 +73,16 @@ impl Pair {
         let open = |text: &str| text.contains(HOLE);
         let files = || self.run.files().iter().chain(self.baseline.files()).chain([&self.qrels]);
         let files_open = files().any(|file| open(&file.to_string_lossy()));
+        let all_open = |runs: &Runs| runs.files().iter().all(|file| open(&file.to_string_lossy()));
+        let all_files_open = all_open(&self.run) && all_open(&self.baseline) && open(&self.qrels.to_string_lossy());
         match (self.each.is_empty(), self.together.is_empty()) {
             (false, false) => Err(format!("pair {pair} of `comparison` has `each` and `together`: only one can be")),
-            (false, true) if !(open(pair) && files_open) => {
-                Err(format!("pair {pair} of `comparison` has `each`, but no {{}} in its language or its files"))
+            // Judgements and baseline may be the same for all.
+            (false, true) if !(open(pair) && all_open(&self.run)) => {
+                Err(format!("pair {pair} of `comparison` has `each`: {{}} belongs into its language and its runs"))
             }
-            (true, false) if open(pair) || !files_open => Err(format!(
-                "pair {pair} of `comparison` has `together`: {{}} belongs into its files, not its language"
+            (true, false) if open(pair) || !all_files_open => Err(format!(
+                "pair {pair} of `comparison` has `together`: {{}} belongs into all its files, not its language"
             )),
             (true, true) if open(pair) || files_open => {
                 Err(format!("pair {pair} of `comparison` has {{}}, but neither `each` nor `together`"))

@@ -223,26 +223,25 @@ impl ClaimFile {
         }
     }
 
-    /// Leaves only the cells of some languages, all of which it must have; of none all stay.
-    ///
-    /// # Errors
-    /// The first language that it has not.
-    pub fn only<'a>(&mut self, languages: &'a [String]) -> Result<(), &'a str> {
-        let has = |language: &String| match &self.content {
-            Content::Numbers(numbers) => numbers.cells.iter().any(|cell| cell.language == *language),
-            Content::Comparison { comparison, .. } => comparison.pairs.iter().any(|pair| pair.language == *language),
+    /// Whether it has cells of a language.
+    #[must_use]
+    pub fn has(&self, language: &str) -> bool {
+        match &self.content {
+            Content::Numbers(numbers) => numbers.cells.iter().any(|cell| cell.language == language),
+            Content::Comparison { comparison, .. } => comparison.pairs.iter().any(|pair| pair.language == language),
             Content::Property { .. } | Content::Blocked(_) => false,
-        };
-        if let Some(unknown) = languages.iter().find(|language| !has(language)) {
-            return Err(unknown);
         }
-        let wanted = |language: &String| languages.is_empty() || languages.contains(language);
+    }
+
+    /// Leaves only the cells of some languages.
+    pub fn retain(&mut self, languages: &[String]) {
         match &mut self.content {
-            Content::Numbers(numbers) => numbers.cells.retain(|cell| wanted(&cell.language)),
-            Content::Comparison { comparison, .. } => comparison.pairs.retain(|pair| wanted(&pair.language)),
+            Content::Numbers(numbers) => numbers.cells.retain(|cell| languages.contains(&cell.language)),
+            Content::Comparison { comparison, .. } => {
+                comparison.pairs.retain(|pair| languages.contains(&pair.language))
+            }
             Content::Property { .. } | Content::Blocked(_) => {}
         }
-        Ok(())
     }
 }
 

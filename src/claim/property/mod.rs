@@ -95,7 +95,7 @@ impl Property {
     /// What the types do not say.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Manifests { say } => match say.iter().find(|phrase| !phrase.contains(": ")) {
+            Self::Manifests { say } => match say.iter().find(|said| !is_phrase(said)) {
                 Some(phrase) => Err(format!("`property.say`: {phrase:?} is not DATA: PHRASE")),
                 None if say.is_empty() => Err("`property.say` is empty".to_owned()),
                 None => Ok(()),
@@ -122,6 +122,10 @@ impl Property {
         };
         Ok(found.into_iter().map(Finding::cell).collect())
     }
+}
+
+fn is_phrase(said: &str) -> bool {
+    said.split_once(": ").is_some_and(|(data, phrase)| ![data, phrase].iter().any(|text| text.trim().is_empty()))
 }
 
 impl Finding {

@@ -1,6 +1,8 @@
 //! What makes no sense in a configuration.
 
-use super::{Config, Optimizer};
+use std::path::{Component, Path};
+
+use super::{Config, Optimizer, Source};
 
 impl Config {
     /// What makes no sense in it.
@@ -19,16 +21,26 @@ impl Config {
         some("steps", self.steps)?;
         some("batch", self.batch)?;
         some("longest", self.longest)?;
+        some("layer", self.layer.unwrap_or(1))?;
         positive("temperature", self.temperature)?;
         if self.held_out.iter().any(|part| part.data.is_none() && part.files.is_empty()) {
             return Err("held_out without data or files: nothing is held out".to_owned());
         }
+        let validation = self.validation.iter().flat_map(|validation| &validation.bitext);
+        self.bitext.iter().chain(validation).try_for_each(Source::check)?;
         if self.bitext.is_empty() {
             return Err("no [[bitext]]: there is nothing to learn from".to_owned());
         }
         at_least("objective.pooled", self.objective.pooled)?;
         match &self.objective.tokens {
-            Some(tokens) => positive("objective.tokens.weight", tokens.weight).and(tokens.solver().map(drop))?,
+            Some(tokens) => {
+                positive("objective.tokens.weight", tokens.weight)?;
+                for (name, x) in [("epsilon", tokens.epsilon), ("beta", tokens.beta), ("tolerance", tokens.tolerance)] {
+                    positive(&format!("objective.tokens.{name}"), x.unwrap_or(1.0))?;
+                }
+                some("objective.tokens.iterations", tokens.iterations.unwrap_or(1))?;
+                tokens.solver()?;
+            }
             None if self.objective.pooled == 0.0 => return Err("objective: neither tokens nor pooled".to_owned()),
             None => {}
         }
@@ -46,7 +58,10 @@ impl Config {
             return Err("both [adversary] and [noise]: one of them".to_owned());
         }
         if let Some(adversary) = &self.adversary {
-            positive("adversary.radius", adversary.radius)?;
+            // Below, shifts are lost in f32; above, squares of it are.
+            if !(1e-6..=1000.0).contains(&adversary.radius) {
+                return Err(format!("adversary.radius = {}: it must be from 0.000001 to 1000", adversary.radius));
+            }
             share("adversary.weight", adversary.weight)?;
             at_least("adversary.consistency", adversary.consistency)?;
             positive("adversary.temperature", adversary.temperature)?;
@@ -55,6 +70,9 @@ impl Config {
         if let Some(noise) = &self.noise {
             share("noise.weight", noise.weight)?;
             noise.spec()?;
+            if noise.kind.contains("code-switch") {
+                return Err("noise.kind: code-switch needs a lexicon, which there is none of here".to_owned());
+            }
         }
         if let Some(validation) = &self.validation {
             some("validation.every", validation.every)?;
@@ -63,5 +81,22 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+impl Source {
+    /// Logs have a column for the language; a file of fetched data lies within them.
+    fn check(&self) -> Result<(), String> {
+        let Self { language, data, file, .. } = self;
+        if language.is_empty() || !language.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_')) {
+            return Err(format!("bitext: language = {language:?}: expected letters, digits, - and _"));
+        }
+        let leaves = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+        match data {
+            Some(data) if Path::new(file).components().any(leaves) => {
+                Err(format!("bitext: file = {file:?} is not within {data}"))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -5,7 +5,7 @@ mod set;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use set::Setting;
 
@@ -17,7 +17,7 @@ use crate::data::FileFault;
 use crate::transport::{Exact, Ipot, Matching, Sinkhorn, Solver};
 
 /// A distillation, as its file has it. What a file leaves out has the value that is said here.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The model whose embeddings of sentences are learned: a name or a folder.
@@ -78,7 +78,7 @@ fn one() -> f64 {
 }
 
 /// Sentences of the teacher's language and their translations.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The translations' language.
@@ -95,7 +95,7 @@ pub struct Source {
 }
 
 /// Texts that are not to be learned from.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct HeldOut {
     /// The data that the files are of; none: paths beside this configuration.
@@ -106,7 +106,7 @@ pub struct HeldOut {
 }
 
 /// What is made small: a weighted sum, of each pair, averaged over a batch.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
     /// What it costs to bring the student's tokens onto the teacher's; not looked at.
@@ -117,7 +117,7 @@ pub struct Objective {
 }
 
 /// An alignment of tokens, at distances 1 − cos.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
     /// Its weight; 1.
@@ -139,7 +139,7 @@ pub struct Tokens {
 }
 
 /// A solver's name.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
     /// [`Solver::Sinkhorn`].
@@ -155,7 +155,7 @@ pub enum Plan {
 }
 
 /// What tokens weigh.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Masses {
     /// All the same.
@@ -166,7 +166,7 @@ pub enum Masses {
 }
 
 /// AdamW (Loshchilov & Hutter, ICLR 2019, arXiv 1711.05101, algorithm 2), in PyTorch's order of operations.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Optimizer {
     /// The largest step; 2e-5.
@@ -188,7 +188,7 @@ pub struct Optimizer {
 }
 
 /// What becomes of the learning rate.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
     /// Nothing.
@@ -206,7 +206,7 @@ impl Default for Optimizer {
 }
 
 /// What of the student changes.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trained {
     /// Layers from this one on, from 0.
@@ -216,7 +216,7 @@ pub struct Trained {
 }
 
 /// Shifts of the student's input embeddings that make the objective large.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Adversary {
     /// fgsm, pgd or freelb.
@@ -248,7 +248,7 @@ fn sharp() -> f64 {
 }
 
 /// How shifts are found.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// One step.
@@ -260,7 +260,7 @@ pub enum Method {
 }
 
 /// Perturbed translations.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
     /// What is done to them, as `snellen perturb --kind` has it.
@@ -271,7 +271,7 @@ pub struct Noise {
 }
 
 /// Retrieval along the way: translations, which the student encodes, look for their sentences, which the teacher does.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
     /// After how many steps, again and again, and at the end.

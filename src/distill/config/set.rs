@@ -44,7 +44,10 @@ impl Setting {
         }
         match &self.value {
             Some(value) => _ = table.insert(last.clone(), value.clone()),
-            None => _ = table.remove(last),
+            None if table.remove(last).is_none() => {
+                return Err(format!("{}: there is none to take away", self.path.join(".")));
+            }
+            None => {}
         }
         Ok(())
     }
