@@ -145,8 +145,7 @@ impl<'a> Distillation<'a> {
         let layers = recipes[1].layer;
         if config.trained.from_layer >= layers && !config.trained.embeddings {
             let from = config.trained.from_layer;
-            let what =
-                format!("trained.from_layer = {from}: of {layers} layers none is left (`layer` counts)");
+            let what = format!("trained.from_layer = {from}: of {layers} layers none is left (`layer` counts)");
             return Err(refuse(what).into());
         }
         let wanted = Wanted { from: config.trained.from_layer, embeddings: config.trained.embeddings, words: false };

@@ -105,6 +105,12 @@ fn failure(cell: &Cell) -> [String; FAILURE_HEADER.len()] {
     ]
 }
 
+/// What there is to say of cells that hold: language, measure, and that.
+pub(super) fn remarks(claim: &ClaimOutcome) -> impl Iterator<Item = (&str, &str, &str)> {
+    let holds = claim.cells.iter().filter(|cell| cell.verdict.passes());
+    holds.filter_map(|cell| Some((cell.key.language.as_str(), cell.key.measure.as_str(), cell.why.as_deref()?)))
+}
+
 /// Why cells are blocked, and how many for each reason.
 pub(super) fn blocked(claim: &ClaimOutcome) -> BTreeMap<&str, usize> {
     let mut reasons = BTreeMap::new();

@@ -26,6 +26,9 @@ fn write_claim(claim: &ClaimOutcome, out: &mut dyn Write) -> io::Result<()> {
     if grid::has_values(claim) {
         write_values(claim, out)?;
         writeln!(out, "\n{}\n", grid::legend(claim))?;
+        for (language, measure, why) in grid::remarks(claim) {
+            writeln!(out, "- {}", escape(&format!("{language}, {measure}: {why}")))?;
+        }
     }
     Ok(())
 }

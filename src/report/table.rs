@@ -6,8 +6,8 @@ use super::grid::{self, Grid};
 use super::text::{counts, one_line, plural, width};
 use crate::claim::{ClaimOutcome, Outcome, Verdict};
 
-/// Writes for each claim its title and source, our numbers (a row a language, a column a measure, a sign for the verdict), every
-/// cell that does not hold with all its digits, why cells are blocked, and the counts. `color` is for terminals only.
+/// Writes for each claim its title and source, our numbers (a row a language, a column a measure, a sign for the verdict), what there is to say of cells that hold, every
+/// cell that does not with all its digits, why cells are blocked, and the counts. `color` is for terminals only.
 ///
 /// # Errors
 /// What `out` returns.
@@ -29,6 +29,9 @@ fn write_claim(claim: &ClaimOutcome, color: bool, out: &mut dyn Write) -> io::Re
     if grid::has_values(claim) {
         write_lines(&values(claim), color, out)?;
         writeln!(out, "\n{}\n", grid::legend(claim))?;
+        for (language, measure, why) in grid::remarks(claim) {
+            writeln!(out, "{}", one_line(&format!("{language}, {measure}: {why}")))?;
+        }
     }
     let failures = failures(claim);
     if failures.len() > 1 {
