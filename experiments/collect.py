@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "target/experiment"
 SNELLEN = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "target/release/snellen")
 
+if not Path(SNELLEN).exists():
+    sys.exit(f"{SNELLEN} is not there: cargo build --release, or give the program")
+
 
 def score(qrels, run, measure):
     told = subprocess.run(
