@@ -33,6 +33,12 @@ pub(crate) struct Args {
     save: u32,
 }
 
+impl Args {
+    pub(super) fn output(&self) -> &Path {
+        &self.output
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let config = Config::read(&args.config, &args.set)?;
     let beside = args.config.parent().unwrap_or(Path::new("."));

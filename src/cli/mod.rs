@@ -13,10 +13,12 @@ mod doctor;
 mod encode;
 mod encoding;
 mod invariance;
+mod made;
 mod model;
 mod perturb;
 mod perturbing;
 mod progress;
+mod report;
 mod retrieve;
 mod robustness;
 mod runs;
@@ -31,6 +33,7 @@ use std::error::Error as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 use snellen::data::catalogue::Catalogue;
@@ -90,6 +93,7 @@ enum Command {
     Robustness(robustness::Args),
     Distill(distill::Args),
     Invariance(invariance::Args),
+    Report(report::Args),
     /// What this machine is, whether it keeps the contract, what is missing and how to get it.
     Doctor,
     /// Print a completion script for a shell.
@@ -97,6 +101,20 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// The folder of results that it writes, if it does.
+    fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Task(args) => args.output(),
+            Self::Align(args) => args.output(),
+            Self::Attack(args) => Some(args.output()),
+            Self::Robustness(args) => args.output(),
+            Self::Distill(args) => Some(args.output()),
+            _ => None,
+        }
+    }
 }
 
 /// Formats of commands that print facts.
@@ -240,23 +258,33 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
         return Err(Failure::Usage(format!("--isa {isa}: {}", isa.absence().unwrap_or("it cannot be had"))));
     }
     let context = Context::new(&cli.common)?;
+    let start = Instant::now();
+    let ending = obey(cli, &context)?;
+    if let Some(folder) = cli.command.folder() {
+        made::write(folder, start.elapsed())?;
+    }
+    Ok(ending)
+}
+
+fn obey(cli: &Cli, context: &Context) -> Result<Ending, Failure> {
     match &cli.command {
-        Command::Verify(args) => verify::run(args, &context),
-        Command::Data(args) => data::run(args, &context),
-        Command::Model(args) => model::run(args, &context),
-        Command::Encode(args) => encode::run(args, &context),
-        Command::Task(args) => task::run(args, &context),
-        Command::Retrieve(args) => retrieve::run(args, &context),
-        Command::Score(args) => score::run(args, &context),
-        Command::Compare(args) => compare::run(args, &context),
-        Command::Transport(args) => transport::run(args, &context),
-        Command::Align(args) => align::run(args, &context),
-        Command::Perturb(args) => perturb::run(args, &context),
-        Command::Attack(args) => attack::run(args, &context),
-        Command::Robustness(args) => robustness::run(args, &context),
-        Command::Distill(args) => distill::run(args, &context),
-        Command::Invariance(args) => invariance::run(args, &cli.common, &context),
-        Command::Doctor => doctor::run(&context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Data(args) => data::run(args, context),
+        Command::Model(args) => model::run(args, context),
+        Command::Encode(args) => encode::run(args, context),
+        Command::Task(args) => task::run(args, context),
+        Command::Retrieve(args) => retrieve::run(args, context),
+        Command::Score(args) => score::run(args, context),
+        Command::Compare(args) => compare::run(args, context),
+        Command::Transport(args) => transport::run(args, context),
+        Command::Align(args) => align::run(args, context),
+        Command::Perturb(args) => perturb::run(args, context),
+        Command::Attack(args) => attack::run(args, context),
+        Command::Robustness(args) => robustness::run(args, context),
+        Command::Distill(args) => distill::run(args, context),
+        Command::Invariance(args) => invariance::run(args, &cli.common, context),
+        Command::Report(args) => report::run(args, context),
+        Command::Doctor => doctor::run(context),
         Command::Completions { shell } => completions(*shell),
     }
 }

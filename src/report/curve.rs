@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::svg::{Xml, picture, text};
+use super::svg::{COLOURS, Xml, picture, text};
 use super::text::width as columns;
 
 /// The plot's own size.
@@ -23,8 +23,6 @@ const COLUMN: f64 = 8.0;
 const TICKS: f64 = 5.0;
 /// More dots than these on a line are not drawn.
 const CROWD: usize = 60;
-/// Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, for it is faint on white.
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
 /// More series than colours are told apart by their dashes.
 const DASHES: [&str; 4] = ["none", "8 4", "2 3", "8 3 2 3"];
 

@@ -59,7 +59,7 @@ fn write_values(claim: &ClaimOutcome, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_row(fields: impl IntoIterator<Item = impl AsRef<str>>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_row(fields: impl IntoIterator<Item = impl AsRef<str>>, out: &mut dyn Write) -> io::Result<()> {
     for field in fields {
         write!(out, "| {} ", field.as_ref())?;
     }
@@ -68,7 +68,7 @@ fn write_row(fields: impl IntoIterator<Item = impl AsRef<str>>, out: &mut dyn Wr
 
 /// `text` as plain text in a paragraph or a table. Characters that occur in addresses stay as they are or become entities, so
 /// that links still work: `_` only opens emphasis where no letter or digit stands before it.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut before = ' ';
     for c in one_line(text).chars() {

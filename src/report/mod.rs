@@ -2,14 +2,17 @@
 //!
 //! One file a format. Equal outcomes give equal bytes: no clock, host name or path gets in.
 
+pub mod bars;
 mod csv;
 pub mod curve;
+pub mod gather;
 mod grid;
 pub mod heatmap;
 pub mod invariance;
 mod json;
 mod junit;
 mod markdown;
+pub mod page;
 mod svg;
 mod table;
 mod text;

@@ -7,6 +7,9 @@ use quick_xml::events::BytesText;
 
 use super::text::one_line;
 
+/// Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, for it is faint on white.
+pub(super) const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
+
 pub(super) type Xml<'a> = Writer<&'a mut dyn Write>;
 
 /// A picture of this width and height with its title at `at`; `draw` draws the rest.

@@ -7,6 +7,7 @@ mod distill;
 mod encode;
 mod invariance;
 mod perturb;
+mod report;
 mod robustness;
 mod score;
 mod snapshots;

@@ -231,6 +231,10 @@ fn check_folder(args: &Args, pairs: &[Pair]) -> Result<(), Failure> {
 }
 
 impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
     /// Whether a pair's picture was asked for.
     fn draws(&self, id: &str) -> bool {
         self.heat_maps.iter().any(|asked| asked == "all" || asked == id)

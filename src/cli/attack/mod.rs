@@ -136,6 +136,12 @@ fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("expected 1 to {MOST}"))
 }
 
+impl Args {
+    pub(super) fn output(&self) -> &Path {
+        &self.output
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let names: BTreeSet<Name> = args.method.iter().copied().collect();
     check(args)?;

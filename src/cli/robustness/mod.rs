@@ -6,7 +6,7 @@ mod results;
 mod subjects;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use snellen::attack::text::{Language, Spec};
 use snellen::data::text::Text;
@@ -91,6 +91,12 @@ pub(super) struct Plan {
     seeds: Vec<u64>,
     perturber: Perturber,
     method: Method,
+}
+
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use snellen::data::atomic;
 use snellen::data::digest::{self, Digest};
 use snellen::data::shelf::Found;
@@ -60,6 +60,12 @@ pub(super) struct Args {
     encoding: Encoding,
 }
 
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let measures = runs::measures(&args.measures).map_err(Failure::Usage)?;
     check(&args.systems)?;
@@ -74,7 +80,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let topics = topics(args, &data)?;
     if let Some(folder) = &args.output {
         let runs = topics.iter().flat_map(|topics| args.systems.iter().map(move |s| run_name(&topics.name, *s)));
-        check_output(folder, runs.chain(["cells.csv", "queries.csv"].map(str::to_owned)))?;
+        check_output(folder, runs.chain(["cells.csv", "queries.csv", "summary.json"].map(str::to_owned)))?;
     }
     let mut collections = Collection::read(&data, &topics, &args.part, args.corpus.as_deref())?;
     if let Some(perturbation) = &perturbation {
@@ -118,6 +124,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     if let Some(folder) = &args.output {
         write(folder, &scored)?;
+        super::write_summary(folder, &summary(&scored))?;
     }
     print(args, &setup.measures, &scored)?;
     Ok(Ending::Holds)
@@ -212,22 +219,26 @@ fn write(folder: &Path, scored: &[Scored]) -> Result<(), Failure> {
     Ok(atomic::write(&folder.join("queries.csv"), &csv(&header, &queries)?)?)
 }
 
-fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Failure> {
+/// The digest of all of it.
+fn digest(scored: &[Scored]) -> String {
     let mut digest = Digest::new();
     for one in scored {
         digest.field(&one.digest);
     }
-    let digest = digest.hex();
+    digest.hex()
+}
+
+fn summary(scored: &[Scored]) -> Value {
+    let cells = scored
+        .iter()
+        .flat_map(|one| one.cells.iter().map(|(key, value)| json!({"key": key, "value": value, "digest": one.digest})));
+    super::summary(cells.collect(), &digest(scored))
+}
+
+fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if args.format == Machine::Json {
-        let cells: Vec<_> = scored
-            .iter()
-            .flat_map(|one| {
-                one.cells.iter().map(|(key, value)| json!({"key": key, "value": value, "digest": one.digest}))
-            })
-            .collect();
-        writeln!(out, "{:#}", super::json(cells, &digest, args.output.as_deref()))?;
-        return Ok(());
+        return super::print_summary(&mut out, summary(scored), args.output());
     }
     let names: Vec<String> = measures.iter().map(Measure::to_string).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0).max(9) + 2;
@@ -249,6 +260,6 @@ fn print(args: &Args, measures: &[Measure], scored: &[Scored]) -> Result<(), Fai
         let means: Vec<String> = (0..measures.len()).map(|i| format!("{:.6}", mean(i))).collect();
         writeln!(out, "{:12}{:8}{}", "mean", system.to_string(), columns(&means, width))?;
     }
-    writeln!(out, "{:12}{}", "digest", &digest[..16])?;
+    writeln!(out, "{:12}{}", "digest", &digest(scored)[..16])?;
     Ok(())
 }

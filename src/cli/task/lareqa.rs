@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::encoder::How;
@@ -45,6 +45,12 @@ pub(super) struct Args {
     encoding: Encoding,
 }
 
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let perturbation = args.perturbing.read()?;
@@ -64,7 +70,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         }
     }
     if let Some(folder) = &args.output {
-        check_output(folder, ["cells.csv", "lareqa.run", "lareqa.qrels", "languages.tsv"].map(str::to_owned))?;
+        check_output(
+            folder,
+            ["cells.csv", "lareqa.run", "lareqa.qrels", "languages.tsv", "summary.json"].map(str::to_owned),
+        )?;
     }
     let texts = languages.iter().map(|language| language.questions.len() + language.candidates.len()).sum();
     let bar = progress::bar(context, texts, "encoding");
@@ -74,10 +83,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     bar.finish_and_clear();
     if let Some(folder) = &args.output {
         write(folder, &languages, &scored, &models.name())?;
+        super::write_summary(folder, &summary(&scored))?;
     }
-    let mut digest = Digest::new();
-    digest.field(&scored.digest).field(&scored.embeddings);
-    print(args, &scored, &digest.hex())?;
+    print(args, &scored)?;
     Ok(Ending::Holds)
 }
 
@@ -112,19 +120,29 @@ fn write(folder: &Path, languages: &[Language], scored: &Scored, tag: &str) -> R
     Ok(atomic::write(&folder.join("lareqa.qrels"), qrels.as_bytes())?)
 }
 
-fn print(args: &Args, scored: &Scored, digest: &str) -> Result<(), Failure> {
+/// The digest of all of it.
+fn digest(scored: &Scored) -> String {
+    let mut digest = Digest::new();
+    digest.field(&scored.digest).field(&scored.embeddings);
+    digest.hex()
+}
+
+fn summary(scored: &Scored) -> Value {
+    let cells = scored.cells.iter().map(|(key, value)| json!({"key": key, "value": value}));
+    let n = 0..scored.views.languages.len();
+    let share = |asking| n.clone().map(|answering| scored.views.share(asking, answering)).collect::<Vec<_>>();
+    let bias: Vec<_> = n.clone().map(share).collect();
+    let mut all = super::summary(cells.collect(), &digest(scored));
+    all["languages"] = json!(scored.views.languages);
+    all["share_of_first_20"] = json!(bias);
+    all
+}
+
+fn print(args: &Args, scored: &Scored) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let views = &scored.views;
     if args.format == Machine::Json {
-        let cells: Vec<_> = scored.cells.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
-        let n = 0..views.languages.len();
-        let share = |asking| n.clone().map(|answering| views.share(asking, answering)).collect::<Vec<_>>();
-        let bias: Vec<_> = n.clone().map(share).collect();
-        let mut all = super::json(cells, digest, args.output.as_deref());
-        all["languages"] = json!(views.languages);
-        all["share_of_first_20"] = json!(bias);
-        writeln!(out, "{all:#}")?;
-        return Ok(());
+        return super::print_summary(&mut out, summary(scored), args.output());
     }
     writeln!(out, "{:10}{}", "view", columns(&["mAP@20", "mAP"], 10))?;
     for view in View::ALL {
@@ -143,7 +161,7 @@ fn print(args: &Args, scored: &Scored, digest: &str) -> Result<(), Failure> {
     }
     let share = |a, b| format!("{:.3}", views.share(a, b));
     matrix(&mut out, "share of languages (columns) in the first 20 candidates of all", codes, share)?;
-    writeln!(out, "\nmeasures are {} and {}; digest {}", MEASURES[0], MEASURES[1], &digest[..16])?;
+    writeln!(out, "\nmeasures are {} and {}; digest {}", MEASURES[0], MEASURES[1], &digest(scored)[..16])?;
     Ok(())
 }
 

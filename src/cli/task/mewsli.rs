@@ -37,6 +37,12 @@ pub(super) struct Args {
     encoding: Encoding,
 }
 
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let encoders = args.sides.encoders(context, &args.model)?;
@@ -44,7 +50,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let [queries, documents] = args.encoding.recipes(models, &args.sides);
     let mewsli = Mewsli::read(&data, &args.split)?;
     if let Some(folder) = &args.output {
-        check_output(folder, ["cells.csv".to_owned()])?;
+        check_output(folder, ["cells.csv", "summary.json"].map(str::to_owned))?;
     }
     let lacking: Vec<&str> = xtreme::MEWSLI_X.into_iter().filter(|l| !mewsli.languages.contains_key(*l)).collect();
     if !lacking.is_empty() {
@@ -65,6 +71,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     bar.finish_and_clear();
     if let Some(folder) = &args.output {
         write(folder, &mewsli, &scored)?;
+        super::write_summary(folder, &summary(&scored))?;
     }
     print(args, &scored)?;
     Ok(Ending::Holds)
@@ -92,18 +99,24 @@ fn write(folder: &Path, mewsli: &Mewsli, scored: &[Scored]) -> Result<(), Failur
     Ok(atomic::write(&folder.join("cells.csv"), &csv(&["language", "measure", "value", "digest"], &cells)?)?)
 }
 
-fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
+/// The digest of all of it.
+fn digest(scored: &[Scored]) -> String {
     let mut digest = Digest::new();
     for one in scored {
         digest.field(&one.digest);
     }
-    let digest = digest.hex();
+    digest.hex()
+}
+
+fn summary(scored: &[Scored]) -> Value {
+    let cell = |one: &Scored| json!({"key": one.cell.0, "value": one.cell.1, "digest": one.digest});
+    super::summary(scored.iter().map(cell).collect(), &digest(scored))
+}
+
+fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if args.format == Machine::Json {
-        let cells: Vec<_> =
-            scored.iter().map(|one| json!({"key": one.cell.0, "value": one.cell.1, "digest": one.digest})).collect();
-        writeln!(out, "{:#}", super::json(cells, &digest, args.output.as_deref()))?;
-        return Ok(());
+        return super::print_summary(&mut out, summary(scored), args.output());
     }
     // The name is XTREME-R's; each mention has one entity, so that it is a mean reciprocal rank.
     writeln!(out, "{:12}{:>11}  digest", "language", "mAP@20")?;
@@ -111,6 +124,6 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
         writeln!(out, "{:12}{:>11.6}  {}", one.language, one.cell.1, &one.digest[..16])?;
     }
     let mean = mean(scored.iter().map(|one| one.cell.1));
-    writeln!(out, "{:12}{mean:>11.6}  {}", "mean", &digest[..16])?;
+    writeln!(out, "{:12}{mean:>11.6}  {}", "mean", &digest(scored)[..16])?;
     Ok(())
 }

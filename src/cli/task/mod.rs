@@ -6,6 +6,7 @@ mod mewsli;
 pub(super) mod tatoeba;
 mod xtreme;
 
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -33,6 +34,18 @@ enum Task {
     Clir(clir::Args),
     /// Files of predictions and labels as XTREME's evaluation reads them.
     Xtreme(xtreme::Args),
+}
+
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        match &self.task {
+            Task::Tatoeba(args) => args.output(),
+            Task::Lareqa(args) => args.output(),
+            Task::Mewsli(args) => args.output(),
+            Task::Clir(args) => args.output(),
+            Task::Xtreme(_) => None,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -71,9 +84,19 @@ pub(super) fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, Fail
     Ok(writer.into_inner().map_err(|e| e.into_error())?)
 }
 
-/// What every task prints for machines: cells, a digest of all of them, where runs were written.
-fn json(cells: Vec<Value>, digest: &str, output: Option<&Path>) -> Value {
-    json!({"schema": 1, "cells": cells, "digest": digest, "run": output.map(|folder| folder.display().to_string())})
+/// What every task says to machines: cells and a digest of all of them.
+fn summary(cells: Vec<Value>, digest: &str) -> Value {
+    json!({"schema": 1, "cells": cells, "digest": digest})
+}
+
+fn write_summary(folder: &Path, summary: &Value) -> Result<(), Failure> {
+    Ok(atomic::write(&folder.join("summary.json"), format!("{summary:#}\n").as_bytes())?)
+}
+
+/// Prints the same, with where runs were written.
+fn print_summary(out: &mut dyn Write, mut summary: Value, output: Option<&Path>) -> Result<(), Failure> {
+    summary["run"] = output.map(|folder| folder.display().to_string()).into();
+    Ok(writeln!(out, "{summary:#}")?)
 }
 
 /// The mean of a column, added in its order.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::encoder::How;
@@ -53,6 +53,12 @@ pub(super) struct Args {
     encoding: Encoding,
 }
 
+impl Args {
+    pub(super) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let data = context.shelf()?.find(&args.data)?;
     let perturbation = args.perturbing.read()?;
@@ -75,7 +81,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
             chosen
                 .iter()
                 .flat_map(|language| ["run", "qrels"].map(|kind| format!("{language}-eng.{kind}")))
-                .chain(["cells.csv".to_owned()]),
+                .chain(["cells.csv", "summary.json"].map(str::to_owned)),
         )?;
     }
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
@@ -101,6 +107,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     bar.finish_and_clear();
     if let Some(folder) = &args.output {
         atomic::write(&folder.join("cells.csv"), &cells(&scored)?)?;
+        super::write_summary(folder, &summary(&scored))?;
     }
     print(args, &scored)?;
     Ok(Ending::Holds)
@@ -158,21 +165,24 @@ fn cells(scored: &[Scored]) -> Result<Vec<u8>, Failure> {
     csv(&["language", "measure", "value", "digest"], &cells.map(row).collect::<Vec<_>>())
 }
 
-fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
+/// The digest of all of it.
+fn digest(scored: &[Scored]) -> String {
     let mut digest = Digest::new();
     scored.iter().for_each(|one| {
         digest.field(&one.digest).field(&one.embeddings);
     });
+    digest.hex()
+}
+
+fn summary(scored: &[Scored]) -> Value {
+    let cells = scored.iter().flat_map(|one| &one.cells).map(|(key, value)| json!({"key": key, "value": value}));
+    super::summary(cells.collect(), &digest(scored))
+}
+
+fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match args.format {
-        Machine::Json => {
-            let cells: Vec<_> = scored
-                .iter()
-                .flat_map(|one| &one.cells)
-                .map(|(key, value)| json!({"key": key, "value": value}))
-                .collect();
-            writeln!(out, "{:#}", super::json(cells, &digest.hex(), args.output.as_deref()))?;
-        }
+        Machine::Json => super::print_summary(&mut out, summary(scored), args.output())?,
         Machine::Table => {
             let measures: Vec<&str> =
                 scored.first().iter().flat_map(|one| &one.cells).map(|(k, _)| k.measure.as_str()).collect();
@@ -184,7 +194,7 @@ fn print(args: &Args, scored: &[Scored]) -> Result<(), Failure> {
             }
             let mean = |m: usize| mean(scored.iter().map(|one| one.cells[m].1));
             let means: Vec<String> = (0..measures.len()).map(|m| format!("{:.6}", mean(m))).collect();
-            writeln!(out, "{:12}{}  {}", "mean", columns(&means, 11), &digest.hex()[..16])?;
+            writeln!(out, "{:12}{}  {}", "mean", columns(&means, 11), &digest(scored)[..16])?;
         }
     }
     Ok(())

@@ -1,0 +1,28 @@
+//! `made.json`: which command wrote a folder, and on what. Beside the results, which are the same on every machine, and not among them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use snellen::data::atomic;
+use snellen::kernel::ARITH;
+use snellen::kernel::isa::Isa;
+use snellen::report::gather::MADE;
+
+use super::Failure;
+
+/// Writes it.
+pub(super) fn write(folder: &Path, taken: Duration) -> Result<(), Failure> {
+    let command = std::iter::once("snellen".to_owned()).chain(std::env::args().skip(1));
+    let made = json!({
+        "schema": 1,
+        "command": command.collect::<Vec<String>>(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "arith": ARITH,
+        "isa": Isa::active().to_string(),
+        "threads": rayon::current_num_threads(),
+        "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        "seconds": (taken.as_secs_f64() * 10.0).round() / 10.0,
+    });
+    Ok(atomic::write(&folder.join(MADE), format!("{made:#}\n").as_bytes())?)
+}

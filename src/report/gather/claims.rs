@@ -1,0 +1,158 @@
+//! What `verify --format json` wrote.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::cells::by_level;
+use super::{draw, number};
+use crate::Result;
+use crate::data::FileFault;
+use crate::report::bars::{Bar, Bars};
+use crate::report::page::{Picture, Section, Table};
+
+#[derive(Deserialize)]
+struct Claim {
+    id: String,
+    title: String,
+    source: String,
+    cells: Vec<Cell>,
+}
+
+#[derive(Deserialize)]
+struct Cell {
+    key: Key,
+    published: String,
+    value: Option<f64>,
+    digits: usize,
+    verdict: String,
+    digest: Option<String>,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    data: String,
+    data_sha256: String,
+    language: String,
+    measure: String,
+    model: String,
+    model_sha256: String,
+    system: String,
+    pooling: String,
+    prefix: String,
+    arith: u32,
+}
+
+impl Cell {
+    fn printed(&self) -> Option<f64> {
+        self.published.parse().ok()
+    }
+
+    /// How far off it is, as a share of what rounding allows.
+    fn gap(&self) -> Option<f64> {
+        let half: f64 = format!("5e-{}", self.digits + 1).parse().ok()?;
+        Some((self.value? - self.printed()?).abs() / half)
+    }
+}
+
+/// A section a claim.
+pub(super) fn sections(path: &Path, found: &Value) -> Result<Vec<Section>> {
+    let wrong = |e: serde_json::Error| {
+        FileFault::content(path.display(), format!("not what `verify --format json` writes: {e}"))
+    };
+    let claims = Vec::<Claim>::deserialize(&found["claims"]).map_err(wrong)?;
+    Ok(claims.iter().map(|claim| section(path, claim)).collect())
+}
+
+fn section(path: &Path, claim: &Claim) -> Section {
+    let mut facts = vec![("source".to_owned(), claim.source.clone())];
+    if let Some(Cell { key, .. }) = claim.cells.first() {
+        let system = format!("{}, {}, prefix {:?}", key.system, key.pooling, key.prefix);
+        for (name, value) in [
+            ("model", &key.model),
+            ("model sha256", &key.model_sha256),
+            ("data", &key.data),
+            ("data sha256", &key.data_sha256),
+            ("system", &system),
+            ("arith", &key.arith.to_string()),
+        ] {
+            facts.push((name.to_owned(), value.clone()));
+        }
+    }
+    Section {
+        title: format!("{}: {}", claim.id, claim.title),
+        path: path.display().to_string(),
+        command: ["snellen", "verify", &claim.id].map(str::to_owned).to_vec(),
+        facts,
+        pictures: pictures(claim),
+        verdicts: counts(claim),
+        tables: vec![cells(claim)],
+    }
+}
+
+fn counts(claim: &Claim) -> Vec<(String, usize)> {
+    let mut verdicts: Vec<(String, usize)> = Vec::new();
+    for Cell { verdict, .. } in &claim.cells {
+        match verdicts.iter_mut().find(|(name, _)| name == verdict) {
+            Some((_, count)) => *count += 1,
+            None => verdicts.push((verdict.clone(), 1)),
+        }
+    }
+    verdicts
+}
+
+fn cells(claim: &Claim) -> Table {
+    let head =
+        ["language", "measure", "verdict", "published", "ours", "gap", "why", "digest"].map(str::to_owned).to_vec();
+    let row = |cell: &Cell| {
+        let Cell { key, published, value, verdict, digest, why, .. } = cell;
+        let digest: String = digest.iter().flat_map(|digest| digest.chars().take(16)).collect();
+        let gap = cell.gap().map_or(String::new(), |gap| format!("{gap:.3}"));
+        vec![
+            key.language.clone(),
+            key.measure.clone(),
+            verdict.clone(),
+            published.clone(),
+            number(*value),
+            gap,
+            why.clone().unwrap_or_default(),
+            digest,
+        ]
+    };
+    let title = "Cells; gap: the difference as a share of half a unit of the last printed digit".to_owned();
+    Table { title, head, words: 3, rows: claim.cells.iter().map(row).collect() }
+}
+
+fn pictures(claim: &Claim) -> Vec<Picture> {
+    let Some(measure) = claim.cells.iter().find(|cell| cell.gap().is_some()).map(|cell| &cell.key.measure) else {
+        return Vec::new();
+    };
+    let of = claim.cells.iter().filter(|cell| cell.key.measure == *measure);
+    let bars = of.filter_map(|cell| Some((cell.key.language.clone(), cell.value?, cell.printed()))).collect();
+    vec![draw(&by_level(&format!("{}: {measure}; lines: as published", claim.id), bars)), draw(&closeness(claim))]
+}
+
+/// How many decisions were how close.
+fn closeness(claim: &Claim) -> Bars {
+    const BINS: [(&str, f64); 8] = [
+        ("equal", 0.0),
+        ("to a hundredth", 0.01),
+        ("to a tenth", 0.1),
+        ("to a half", 0.5),
+        ("to nine tenths", 0.9),
+        ("to the edge", 1.0),
+        ("to twice it", 2.0),
+        ("further off", f64::INFINITY),
+    ];
+    let gaps: Vec<f64> = claim.cells.iter().filter_map(Cell::gap).collect();
+    let mut least = -1.0;
+    let bars = BINS.map(|(label, most)| {
+        let within = gaps.iter().filter(|gap| **gap > least && **gap <= most).count();
+        least = most;
+        let group = if most <= 1.0 { "what rounding allows" } else { "more than that" };
+        Bar { label: label.to_owned(), group: group.to_owned(), value: within as f64, mark: None }
+    });
+    Bars { title: format!("{}: how close each decision was", claim.id), bars: bars.into(), decimals: 0 }
+}

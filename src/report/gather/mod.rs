@@ -1,0 +1,130 @@
+//! From what commands left in folders to the sections of a page.
+
+mod cells;
+mod claims;
+mod runs;
+mod summaries;
+mod training;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::bars::{self, Bars};
+use super::page::{Page, Picture, Section};
+use crate::Result;
+use crate::data::FileFault;
+
+/// The file that says which command wrote a folder.
+pub const MADE: &str = "made.json";
+
+/// All results in these files and folders, and in the folders within them, by name.
+///
+/// # Errors
+/// A path that is not there or has no results; a file that is not as this program writes it.
+pub fn gather(title: &str, paths: &[PathBuf]) -> Result<Page> {
+    let mut sections = Vec::new();
+    for path in paths {
+        let before = sections.len();
+        let meta = std::fs::metadata(path).map_err(FileFault::io("open", path))?;
+        if meta.is_dir() {
+            folder(path, &mut sections)?;
+        } else {
+            sections.extend(claims::sections(path, &json(path)?)?);
+        }
+        if sections.len() == before {
+            let what = "no results: expected what a command wrote with --output, or `verify --format json`";
+            return Err(FileFault::content(path.display(), what).into());
+        }
+    }
+    Ok(Page { title: title.to_owned(), sections })
+}
+
+fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(FileFault::io("read", path))? {
+        names.push(entry.map_err(FileFault::io("read", path))?.path());
+    }
+    names.sort();
+    sections.extend(own(path, &names)?);
+    for name in &names {
+        let is_json = name.extension().is_some_and(|extension| extension == "json");
+        if name.is_dir() {
+            folder(name, sections)?;
+        } else if is_json && name.metadata().is_ok_and(|meta| meta.len() < LARGEST) {
+            // Whatever else lies there need not be ours.
+            if let Ok(found) = json(name)
+                && found["claims"].is_array()
+            {
+                sections.extend(claims::sections(name, &found)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Summaries are smaller; models' vocabularies are not.
+const LARGEST: u64 = 64 << 20;
+
+/// What the files of one folder are together.
+fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
+    let has = |name: &str| names.iter().any(|path| path.file_name().is_some_and(|found| found == name));
+    let mut section = if has("summary.json") {
+        let summary = json(&path.join("summary.json"))?;
+        summaries::section(&path.join("summary.json"), &summary)?
+    } else if has("run.json") && has("log.csv") {
+        Some(training::section(path)?)
+    } else {
+        None
+    };
+    let Some(found) = &mut section else { return Ok(None) };
+    found.path = path.display().to_string();
+    if has(MADE) {
+        let made = json(&path.join(MADE))?;
+        let words = made["command"].as_array().into_iter().flatten();
+        found.command = words.filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+        for name in ["version", "isa", "threads", "system", "seconds"] {
+            found.facts.extend(fact(&made, name));
+        }
+    }
+    for name in names.iter().filter(|name| name.extension().is_some_and(|extension| extension == "svg")) {
+        let svg = std::fs::read_to_string(name).map_err(FileFault::io("read", name))?;
+        let title = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        found.pictures.push(Picture { title: format!("{}: {title}", found.title), svg });
+    }
+    found.pictures.extend(runs::histograms(names)?);
+    Ok(section)
+}
+
+fn json(path: &Path) -> Result<Value> {
+    let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
+    Ok(serde_json::from_slice(&bytes).map_err(|e| FileFault::line(path.display(), e.line(), e))?)
+}
+
+/// A value with its name, if it is there.
+fn fact(values: &Value, name: &str) -> Option<(String, String)> {
+    let value = match &values[name] {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some((name.replace('_', " "), value))
+}
+
+/// A file that lacks something.
+fn lacks(path: &Path, what: &str) -> FileFault {
+    FileFault::content(path.display(), format!("{what} is missing: this program did not write it so"))
+}
+
+fn draw(chart: &Bars) -> Picture {
+    let mut svg = Vec::new();
+    bars::write(chart, &mut svg).expect("memory can be written");
+    Picture { title: chart.title.clone(), svg: String::from_utf8(svg).expect("SVG is text") }
+}
+
+/// A number for people: six significant digits at most after the point.
+fn number(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| {
+        if value.fract() == 0.0 && value.abs() < 1e15 { value.to_string() } else { format!("{value:.6}") }
+    })
+}

@@ -1,0 +1,105 @@
+//! `snellen report`: the page of what commands left, and what it refuses.
+
+use serde_json::Value;
+
+use crate::test::{Test, root};
+
+/// Results of four commands, beside each other in `all`.
+fn results() -> Test {
+    let test = Test::new().args(["verify", "--format", "json", "--output", "all/claims/verify.json"]).status(0);
+    let student = ["--model", "fixture-student", "--data", "fixture-bitext", "--quiet"];
+    let test = test.then().args(["task", "tatoeba", "--output", "all/tatoeba"]).args(student).status(0);
+    let robustness = [
+        "robustness",
+        "--perturb",
+        "typo@0.1,typo@0.3",
+        "--seeds",
+        "2",
+        "--samples",
+        "100",
+        "--output",
+        "all/robustness",
+    ];
+    let test = test.then().args(robustness).args(student).status(0);
+    let pairs: String = (0..12).map(|i| format!("{i}\tThe water is cold {i}.\tMaji ni baridi {i}.\n")).collect();
+    let config = "teacher = \"fixture-student\"\nsteps = 2\nbatch = 2\nbitext = [{ language = \"swh\", file = \"p.tsv\" }]\nobjective = { pooled = 1.0 }\n";
+    let test = test.then().write("p.tsv", pairs).write("c.toml", config);
+    let test = test.args(["distill", "--config", "c.toml", "--output", "all/student", "--quiet"]).status(0);
+    test.then()
+}
+
+#[test]
+fn a_page_of_everything() {
+    let out = results().args(["report", "all", "--output", "page.html", "--title", "All <of> it"]).stdout("").status(0);
+    assert_eq!(out.stderr, "page.html: 5 results, 6 tables, 12 pictures\n");
+    let page = String::from_utf8(out.read("page.html")).unwrap();
+    for part in [
+        "<title>All &lt;of&gt; it</title>",
+        "robustness: fixture-student on fixture-bitext",
+        "distillation: fixture-student teaches fixture-student",
+        "<code>snellen task tatoeba --output all/tatoeba --model fixture-student --data fixture-bitext --quiet</code>",
+        "<td class=\"verdict identical\">identical</td>",
+        "Content-Security-Policy",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Nothing acts, and nothing is fetched: an address may stand in a text, not where one would be opened.
+    for part in ["<script", "src=\"http", "url(", "@import", "<link", "onload"] {
+        assert!(!page.contains(part), "{part}");
+    }
+    // Every picture can be read as what it is.
+    let mut pictures = 0;
+    for picture in page.split("src=\"data:image/svg+xml,").skip(1) {
+        let encoded = picture.split('"').next().unwrap();
+        let mut bytes = Vec::new();
+        let mut rest = encoded.bytes();
+        while let Some(byte) = rest.next() {
+            let hex = |rest: &mut dyn Iterator<Item = u8>| [rest.next().unwrap(), rest.next().unwrap()];
+            let byte = if byte == b'%' {
+                u8::from_str_radix(std::str::from_utf8(&hex(&mut rest)).unwrap(), 16).unwrap()
+            } else {
+                byte
+            };
+            bytes.push(byte);
+        }
+        let mut reader = quick_xml::Reader::from_reader(&bytes[..]);
+        while !matches!(reader.read_event().unwrap(), quick_xml::events::Event::Eof) {}
+        pictures += 1;
+    }
+    assert_eq!(pictures, 12);
+    // The same results give the same page, but for how long they took.
+    let again = out.then().args(["report", "all", "--output", "again.html", "--title", "All <of> it"]).status(0);
+    assert_eq!(again.read("again.html"), page.as_bytes());
+}
+
+#[test]
+fn tables_that_paste_and_numbers_for_machines() {
+    let out = results().args(["report", "all/tatoeba", "all/claims/verify.json", "--format", "json"]).status(0);
+    let json: Value = serde_json::from_str(&out.stdout).unwrap();
+    let sections = json["page"]["sections"].as_array().unwrap();
+    assert_eq!((sections.len(), &json["schema"]), (3, &1.into()));
+    assert_eq!(sections[0]["tables"][0]["rows"].as_array().unwrap().len(), 5);
+    let out = out.then().args(["report", "all/tatoeba"]).status(0);
+    assert!(out.stdout.contains("| deu-eng | xx-en | dense | 0.847222 |"), "{}", out.stdout);
+    let out = out.then().args(["report", "all/tatoeba", "--output", "t.tex"]).status(0);
+    let latex = String::from_utf8(out.read("t.tex")).unwrap();
+    assert!(latex.contains("deu-eng & xx-en & dense & 0.847222 &") && latex.contains("\\toprule"), "{latex}");
+}
+
+#[test]
+fn what_has_no_results_is_refused() {
+    let refused = |test: Test| test.refused();
+    let none = "no results: expected what a command wrote with --output, or `verify --format json`";
+    assert_eq!(refused(Test::new().folder("f").args(["report", "f"])), format!("snellen: f: {none}\n"));
+    assert!(refused(Test::new().args(["report", "nothing"])).contains("nothing: cannot open: "));
+    let broken = Test::new().write("v.json", "{\"claims\": [{}]}").args(["report", "v.json"]);
+    assert!(refused(broken).starts_with("snellen: v.json: not what `verify --format json` writes: "));
+    let broken = Test::new().write("f/summary.json", "{\"cells\": [}").args(["report", "f"]);
+    assert!(refused(broken).starts_with("snellen: f/summary.json, line 1: "));
+    let broken = Test::new().write("f/summary.json", "{\"rows\": [], \"means\": [1]}").args(["report", "f"]);
+    let _ = broken.status(0);
+    let named = Test::new().write("v.json", "{\"claims\": []}").args(["report", "v.json", "--output", "x.doc"]);
+    assert!(refused(named).contains("x.doc: which format?"));
+    let license = root().join("LICENSE-MIT").display().to_string();
+    assert!(refused(Test::new().args(["report", &license])).contains("LICENSE-MIT, line 1: "));
+}
