@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// With `all`, a cell whose inputs are not here (blocked) makes the exit status 2.
     #[arg(long, value_enum, default_value_t = Require::Available)]
     require: Require,
+    /// From the published cell to the bytes: source, what rounding allows, our number, the key, digests of all inputs, and the command that makes it again.
+    #[arg(long, conflicts_with = "format")]
+    explain: bool,
     /// table, json, csv, markdown or junit.
     #[arg(long, default_value_t = Format::Table)]
     format: Format,
@@ -75,10 +78,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         batching: Batching { tokens: args.batch_tokens, order: args.batch_order, ..Batching::default() },
         progress: &bars,
     };
-    let claims = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
+    let checked = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
     bars.finish();
-    let outcome = Outcome { claims };
-    match write(args, &outcome) {
+    let outcome = Outcome { claims: checked };
+    let written = if args.explain { explain(args, &claims, &outcome) } else { write(args, &outcome) };
+    match written {
         // A reader that stops early has seen enough, but whether the cells hold is still told.
         Err(Failure::Output(e)) if e.kind() == ErrorKind::BrokenPipe => {}
         written => written?,
@@ -108,6 +112,19 @@ fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     } else {
         report::write(outcome, args.format, &mut out)?;
     }
+    Ok(out.flush()?)
+}
+
+fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    for (claim, checked) in claims.iter().zip(&outcome.claims) {
+        report::explain::write(claim, checked, &mut bytes)?;
+    }
+    if let Some(path) = &args.output {
+        return Ok(atomic::write(path, &bytes)?);
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(&bytes)?;
     Ok(out.flush()?)
 }
 

@@ -5,6 +5,7 @@
 pub mod bars;
 mod csv;
 pub mod curve;
+pub mod explain;
 pub mod gather;
 mod grid;
 pub mod heatmap;

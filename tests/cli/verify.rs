@@ -400,3 +400,30 @@ fn a_statement_that_is_not_so_differs() {
     let error = property("check = \"bitext\"\nconfig = \"none.toml\"\nat_most = 10").refused();
     assert!(error.contains("claims/none.toml: cannot read"), "{error}");
 }
+
+#[test]
+fn an_explanation_leads_from_the_cell_to_the_bytes() {
+    let out = Test::new().args(["verify", "fixture-student", "--explain", "--languages", "deu-eng"]).status(0);
+    assert_text!("verify-explain", &out.stdout);
+    // The command that it gives makes each number again.
+    let words = |text: &str, name: &str| -> Vec<String> {
+        let of = |line: &str| line.trim_start().strip_prefix(name).map(|rest| rest.trim().to_owned());
+        text.lines().filter_map(of).collect()
+    };
+    let (commands, values) = (words(&out.stdout, "command"), words(&out.stdout, "ours"));
+    assert_eq!((commands.len(), values.len()), (4, 4));
+    let args = commands[0].strip_prefix("snellen ").unwrap().split(' ');
+    let again = Test::new().args(args).args(["--format", "json"]).status(0).stdout;
+    let json: Value = serde_json::from_str(&again).unwrap();
+    let found: Vec<String> = json["cells"].as_array().unwrap().iter().map(|cell| cell["value"].to_string()).collect();
+    assert_eq!(found, values);
+    // Of what is not here, of comparisons and of properties too.
+    let blocked = Test::new().args(["verify", REAL, "--explain", "--languages", "afr-eng"]).status(0).stdout;
+    assert!(
+        blocked.contains("blocked: nothing could be computed") && blocked.contains("snellen data fetch"),
+        "{blocked}"
+    );
+    let compared = compared("greater", "").args(["--languages", "swa", "--explain"]);
+    let refused = compared.status(2).stderr;
+    assert!(refused.contains("cannot be used with"), "{refused}");
+}

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{Page, Section, Table, shell, verdict};
-use crate::report::text::one_line;
+use super::{Page, Section, Table, verdict};
+use crate::report::text::{one_line, shell};
 
 const STYLE: &str = include_str!("page.css");
 

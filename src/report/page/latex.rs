@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{Page, Section, Table, shell};
-use crate::report::text::one_line;
+use super::{Page, Section, Table};
+use crate::report::text::{one_line, shell};
 
 pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     for section in &page.sections {

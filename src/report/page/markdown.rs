@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Page, Table, shell};
+use super::{Page, Table};
 use crate::report::markdown::{escape, write_row};
+use crate::report::text::shell;
 
 pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# {}", escape(&page.title))?;
