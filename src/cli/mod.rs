@@ -18,6 +18,7 @@ mod model;
 mod perturb;
 mod perturbing;
 mod progress;
+mod project;
 mod report;
 mod retrieve;
 mod robustness;

@@ -8,6 +8,7 @@ use snellen::data::atomic;
 use snellen::encoder::{Batching, Order};
 use snellen::report::{self, Format};
 
+use super::project::Project;
 use super::{Context, Ending, Failure, progress};
 
 /// The claims that need nothing but the program.
@@ -19,7 +20,7 @@ const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
 /// hold; 2 it could not be told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Claims: names that --list shows, or files. Default: those that need nothing but the program; with --claims all of the folder.
+    /// Claims: names that --list shows, or files. Default: with --claims all of the folder; else those of snellen.toml, if one is here; else those that need nothing but the program.
     claims: Vec<String>,
     /// A folder of further claim files (*.toml).
     #[arg(long = "claims", value_name = "DIR")]
@@ -30,9 +31,9 @@ pub(crate) struct Args {
     /// Only the cells of these languages, as the claims spell them.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     languages: Vec<String>,
-    /// With `all`, a cell whose inputs are not here (blocked) makes the exit status 2.
-    #[arg(long, value_enum, default_value_t = Require::Available)]
-    require: Require,
+    /// With `all`, a cell whose inputs are not here (blocked) makes the exit status 2. Default: available, or what snellen.toml says.
+    #[arg(long, value_enum)]
+    require: Option<Require>,
     /// From the published cell to the bytes: source, what rounding allows, our number, the key, digests of all inputs, and the command that makes it again.
     #[arg(long, conflicts_with = "format")]
     explain: bool,
@@ -53,8 +54,9 @@ pub(crate) struct Args {
     batch_order: Order,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Require {
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Require {
     /// Blocked cells are counted apart.
     Available,
     /// No cell may be blocked.
@@ -65,11 +67,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.list {
         return list(args);
     }
-    let claims = only(&args.languages, claims(args)?)?;
+    let project = if args.claims.is_empty() && args.claims_dir.is_none() { Project::here()? } else { None };
+    let claims = project.as_ref().map_or_else(|| claims(args), Project::claims)?;
+    let claims = only(&args.languages, claims)?;
     refuse_doubles(&claims)?;
+    let require = args.require.or(project.as_ref().and_then(|project| project.require));
     let shelf = context.shelf()?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
-    let no_cache = args.no_cache || (args.claims.is_empty() && args.claims_dir.is_none());
+    let no_cache = args.no_cache || (args.claims.is_empty() && args.claims_dir.is_none() && project.is_none());
     let bars = progress::Bars::new(context);
     let checker = Checker {
         shelf: &shelf,
@@ -92,7 +97,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let (cells, them) = if blocked == 1 { ("cell is", "it") } else { ("cells are", "them") };
         context.note(&format!("snellen: {blocked} {cells} blocked: nothing was found out about {them}"));
     }
-    Ok(match (outcome.holds(), outcome.blocked() && args.require == Require::All) {
+    Ok(match (outcome.holds(), outcome.blocked() && require == Some(Require::All)) {
         (false, _) => Ending::Fails,
         (true, true) => Ending::Untold,
         (true, false) => Ending::Holds,
@@ -186,14 +191,14 @@ fn only(languages: &[String], mut claims: Vec<ClaimFile>) -> Result<Vec<ClaimFil
     Ok(claims)
 }
 
-fn built_in(name: &str) -> Result<ClaimFile, Failure> {
+pub(super) fn built_in(name: &str) -> Result<ClaimFile, Failure> {
     catalogue::by_name(name)?.ok_or_else(|| {
         Failure::Usage(format!("no claim {name}: `snellen verify --list` shows what is known; or give a .toml file"))
     })
 }
 
 /// The claims of a folder, sorted by file name.
-fn in_folder(folder: &Path) -> Result<Vec<ClaimFile>, Failure> {
+pub(super) fn in_folder(folder: &Path) -> Result<Vec<ClaimFile>, Failure> {
     let entries = std::fs::read_dir(folder)
         .map_err(|e| Failure::Usage(format!("{}: cannot read the folder: {e}", folder.display())))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

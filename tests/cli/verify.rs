@@ -427,3 +427,33 @@ fn an_explanation_leads_from_the_cell_to_the_bytes() {
     let refused = compared.status(2).stderr;
     assert!(refused.contains("cannot be used with"), "{refused}");
 }
+
+#[test]
+fn a_repository_keeps_its_claims() {
+    let kept = |text: &str| compared("greater", "").write("snellen.toml", text);
+    let verify = |text: &str| {
+        let mut test = kept(text);
+        test = test.then_args(&["verify", "--format", "csv"]);
+        test
+    };
+    let out = verify("claims = [\"claims/c.toml\", \"fixture-teacher\"]").status(1).stdout;
+    assert!(out.contains("fixture-teacher") && out.contains("\nc,comparison,"), "{out}");
+    let out = verify("folders = [\"claims\"]").status(1).stdout;
+    assert_eq!(out.lines().count(), 3, "{out}");
+    // What is asked for by name is not what is kept.
+    let named = kept("folders = [\"claims\"]").then_args(&["verify", "fixture-student"]);
+    assert!(!named.status(0).stdout.contains("One beats the other"));
+    let blocked = |text: &str| verify(text).remove("claims/better.run").remove("claims/same.run");
+    blocked("folders = [\"claims\"]").status(0);
+    blocked("folders = [\"claims\"]\nrequire = \"all\"").status(2);
+    blocked("folders = [\"claims\"]\nrequire = \"all\"").args(["--require", "available"]).status(0);
+    for (text, said) in [
+        ("folders = []", "snellen.toml: it names no claims"),
+        ("\nclaim = [\"x\"]", "snellen.toml, line 2: unknown field `claim`"),
+        ("folders = [\"none\"]", "none: cannot read the folder"),
+        ("claims = [\"none\"]", "no claim none"),
+    ] {
+        let refused = verify(text).refused();
+        assert!(refused.contains(said), "{refused}");
+    }
+}
