@@ -3,16 +3,13 @@
 use std::path::PathBuf;
 
 use snellen::data::spool::Spool;
-use snellen::data::tensors::Tensor;
 use snellen::data::text;
-use snellen::encoder::{How, Model, Pooling, Recipe, Tokens};
+use snellen::encoder::file::{self, Rows};
+use snellen::encoder::{How, Model, PART, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
 use super::encoding::{Encoding, Prefix};
 use super::{Context, Ending, Failure, progress, same_file, shard};
-
-/// Texts that are encoded and put on the disk before the next are begun, so that embeddings do not fill the memory.
-const PART: usize = 4096;
 
 /// Encode texts into a safetensors file.
 #[derive(clap::Args)]
@@ -29,7 +26,7 @@ pub(crate) struct Args {
     /// Write every token's state instead of one embedding a text.
     #[arg(long)]
     tokens: bool,
-    /// Only the I-th of N parts of the input, I from 1. The parts' rows in order are the whole's.
+    /// Only the I-th of N parts of the input, I from 1; `snellen merge` puts them together.
     #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<(usize, usize)>,
     #[command(flatten)]
@@ -70,7 +67,7 @@ fn encode(
     let cache = context.embeddings(args.encoding.no_cache);
     let mut tokens = Tokens::default();
     let mut spool = Spool::beside(&args.output)?;
-    // Of no texts there is one part too, so that what cannot be done is refused.
+    // Each part is put on the disk before the next is begun, so that embeddings do not fill the memory. Of no texts there is one part too, so that what cannot be done is refused.
     for first in (0..texts.len().max(1)).step_by(PART) {
         let part = &texts[first..texts.len().min(first + PART)];
         let how = How { recipe: &recipe, batching: args.encoding.batching(), first, done };
@@ -87,28 +84,12 @@ fn encode(
         };
         spool.push(values.as_slice().expect("embeddings are contiguous"))?;
     }
-    let digest = spool.digest();
-    let metadata = metadata(model, &recipe, &tokens, &digest);
-    let width = model.config().hidden;
-    if args.tokens {
-        let others = [
-            Tensor::i64("offsets", &[tokens.offsets().len()], tokens.offsets().iter().map(|o| *o as i64)),
-            Tensor::i64("token_ids", &[tokens.ids().len()], tokens.ids().iter().map(|id| i64::from(*id))),
-        ];
-        spool.finish("tokens", width, &others, &metadata)?;
-    } else {
-        spool.finish("embeddings", width, &[], &metadata)?;
-    }
-    Ok(digest)
-}
-
-fn metadata(model: &Model, recipe: &Recipe, tokens: &Tokens, digest: &str) -> [(&'static str, String); 6] {
-    [
+    let rows = if args.tokens { Rows::Tokens } else { Rows::Texts };
+    let facts = [
         ("model_sha256", model.digest().to_owned()),
         ("arith", ARITH.to_string()),
         ("pooling", recipe.name(model.config())),
         ("prefix", recipe.prefix.clone()),
-        ("token_ids_sha256", tokens.digest()),
-        ("sha256", digest.to_owned()),
-    ]
+    ];
+    Ok(file::finish(spool, rows, model.config().hidden, &tokens, &facts, args.shard)?)
 }

@@ -14,6 +14,7 @@ mod encode;
 mod encoding;
 mod invariance;
 mod made;
+mod merge;
 mod model;
 mod perturb;
 mod perturbing;
@@ -85,6 +86,7 @@ enum Command {
     Encode(encode::Args),
     Task(task::Args),
     Retrieve(retrieve::Args),
+    Merge(merge::Args),
     Score(score::Args),
     Compare(compare::Args),
     Transport(transport::Args),
@@ -275,6 +277,7 @@ fn obey(cli: &Cli, context: &Context) -> Result<Ending, Failure> {
         Command::Encode(args) => encode::run(args, context),
         Command::Task(args) => task::run(args, context),
         Command::Retrieve(args) => retrieve::run(args, context),
+        Command::Merge(args) => merge::run(args, context),
         Command::Score(args) => score::run(args, context),
         Command::Compare(args) => compare::run(args, context),
         Command::Transport(args) => transport::run(args, context),

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Compare terms: the lexical baseline. Give it queries in the documents' language.
     #[arg(long, conflicts_with = "model")]
     bm25: bool,
-    /// Only the I-th of N parts of the queries, I from 1. The parts' runs in order are the whole's.
+    /// Only the I-th of N parts of the queries, I from 1; `snellen merge` puts their runs together, and those of parts of the corpus.
     #[arg(long, value_name = "I/N", value_parser = shard::parse)]
     shard: Option<(usize, usize)>,
     /// The run's name, its last field. Default: how it was made.

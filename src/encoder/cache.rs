@@ -1,16 +1,38 @@
-//! Embeddings that were computed before, keyed by everything that decides them.
+//! Embeddings that were computed before, keyed by everything that decides them; and those that are computed ahead, by several machines for one.
 
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{How, Model, Recipe};
+use super::{Batching, How, Model, Recipe};
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder;
 use crate::data::tensors::{self, Tensor};
 use crate::kernel::ARITH;
+
+/// Texts that are kept together, in one file: what is lost when a long computation is interrupted, and what shards are dealt.
+pub const PART: usize = 4096;
+
+/// Texts that a model is going to encode in one way.
+pub struct Work<'a> {
+    /// The encoder.
+    pub model: &'a Model,
+    /// How the texts become embeddings.
+    pub recipe: Recipe,
+    /// The texts.
+    pub texts: Vec<&'a str>,
+}
+
+/// What was computed ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Texts of this shard.
+    pub texts: usize,
+    /// How many of them were there already.
+    pub kept: usize,
+}
 
 /// A folder of embeddings. A file that is damaged or is not what its name says is computed anew, never believed.
 pub struct Cache {
@@ -30,23 +52,58 @@ impl Cache {
         Self { folder: None }
     }
 
-    /// Embeddings of `texts`, [texts, hidden]: from the cache if they are there, computed and kept if not.
+    /// Embeddings of `texts`, [texts, hidden]: from the cache if they are there, computed and kept if not, each [`PART`] for itself.
     ///
     /// # Errors
     /// As [`Model::tokenize`] and [`Model::embed`]; a cache that cannot be written.
     pub fn embed<T: AsRef<str> + Sync>(&self, model: &Model, how: &How<'_>, texts: &[T]) -> Result<Array2<f32>> {
+        if texts.len() <= PART {
+            return Ok(self.part(model, how, texts)?.0);
+        }
+        let mut embeddings = Vec::with_capacity(texts.len() * model.config().hidden);
+        for (part, first) in texts.chunks(PART).zip((how.first..).step_by(PART)) {
+            let (part, _) = self.part(model, &How { first, ..*how }, part)?;
+            embeddings.extend_from_slice(part.as_slice().expect("embeddings are contiguous"));
+        }
+        Ok(Array2::from_shape_vec((texts.len(), model.config().hidden), embeddings).expect("a row a text"))
+    }
+
+    /// Computes and keeps what is the share of shard `i` of `n` (from 1): of all parts of all `work` every n-th. Whoever embeds the same texts later finds them here.
+    ///
+    /// # Errors
+    /// As [`Self::embed`].
+    pub fn ahead(
+        &self,
+        work: &[Work<'_>],
+        (i, n): (usize, usize),
+        batching: Batching,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Ahead> {
+        let parts = work.iter().flat_map(|work| work.texts.chunks(PART).map(move |texts| (work, texts)));
+        let mut ahead = Ahead::default();
+        for (work, texts) in parts.skip(i - 1).step_by(n) {
+            let how = How { recipe: &work.recipe, batching, first: 0, done };
+            let (_, kept) = self.part(work.model, &how, texts)?;
+            ahead.texts += texts.len();
+            ahead.kept += if kept { texts.len() } else { 0 };
+        }
+        Ok(ahead)
+    }
+
+    /// Embeddings of a part, and whether they were there.
+    fn part<T: AsRef<str> + Sync>(&self, model: &Model, how: &How<'_>, texts: &[T]) -> Result<(Array2<f32>, bool)> {
         let key = key(model, how.recipe, texts);
         let path = self.folder.as_ref().map(|folder| folder.join(format!("{key}.safetensors")));
         let shape = (texts.len(), model.config().hidden);
         if let Some(kept) = path.as_deref().and_then(|path| read(path, &key, shape)) {
             (how.done)(texts.len());
-            return Ok(kept);
+            return Ok((kept, true));
         }
         let embeddings = model.embed_texts(how, texts)?;
         if let Some(path) = path {
             keep(&path, &key, &embeddings)?;
         }
-        Ok(embeddings)
+        Ok((embeddings, false))
     }
 }
 

@@ -13,6 +13,7 @@ mod cards;
 mod cards;
 mod config;
 mod fault;
+pub mod file;
 mod gradient;
 mod late;
 mod model;
@@ -29,7 +30,7 @@ mod words;
 
 pub use batching::{Batching, Order};
 pub use bert::{Parameters, Wanted, WeightGradients};
-pub use cache::Cache;
+pub use cache::{Ahead, Cache, PART, Work};
 pub use config::{Architecture, Config};
 pub use gradient::Gradients;
 pub use late::{LateHead, Side, TokenEmbeddings};

@@ -23,6 +23,14 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Texts of which these are the ids; none if the offsets are not those of texts.
+    pub(super) fn of(ids: Vec<u32>, offsets: Vec<usize>) -> Option<Self> {
+        let fit = offsets.first().is_none_or(|first| *first == 0)
+            && offsets.last().copied().unwrap_or_default() == ids.len()
+            && offsets.is_sorted();
+        fit.then_some(Self { ids, offsets, attended: Vec::new() })
+    }
+
     /// Ids of all texts.
     #[must_use]
     pub fn ids(&self) -> &[u32] {

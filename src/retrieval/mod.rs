@@ -12,12 +12,14 @@ mod digest;
 mod fault;
 pub mod fusion;
 pub mod late;
+mod merge;
 mod ragged;
 mod run;
 mod terms;
 
 pub use dense::rank;
 pub use digest::digest;
+pub use merge::{Merged, merge};
 pub use run::write_trec;
 pub use terms::Analyzer;
 

@@ -3,12 +3,9 @@
 use ndarray::Array2;
 
 use crate::Result;
-use crate::encoder::{Batching, Cache, How, LateHead, Model, Recipe, Side, TokenEmbeddings, Towers};
+use crate::encoder::{Batching, Cache, How, LateHead, Model, PART, Recipe, Side, TokenEmbeddings, Towers, Work};
 use crate::retrieval::late::Ragged;
 use crate::retrieval::{Hit, dense, late};
-
-/// Documents whose embeddings are in memory together; each part is in the cache for itself.
-const DOCUMENTS: usize = 4096;
 
 /// Documents whose token embeddings are in memory together.
 const PASSAGES: usize = 512;
@@ -43,10 +40,22 @@ impl Searcher<'_> {
         };
         let asked = embed(self.models.queries(), self.queries, 0, queries)?;
         let mut search = dense::Search::on(self.models.devices(), asked.view(), self.depth)?;
-        for (part, first) in corpus.chunks(DOCUMENTS).zip((0..).step_by(DOCUMENTS)) {
+        for (part, first) in corpus.chunks(PART).zip((0..).step_by(PART)) {
             search.add(embed(self.models.documents(), self.documents, first, part)?.view())?;
         }
         Ok(search.finish())
+    }
+
+    /// What is encoded for [`Self::dense`].
+    #[must_use]
+    pub fn work<'a>(&self, queries: Vec<&'a str>, corpus: Vec<&'a str>) -> [Work<'a>; 2]
+    where
+        Self: 'a,
+    {
+        [
+            Work { model: self.models.queries(), recipe: self.queries.clone(), texts: queries },
+            Work { model: self.models.documents(), recipe: self.documents.clone(), texts: corpus },
+        ]
     }
 
     /// Rankings by late interaction.

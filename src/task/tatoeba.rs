@@ -14,7 +14,7 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Cache, How, Recipe, Towers};
+use crate::encoder::{Cache, How, Recipe, Towers, Work};
 use crate::kernel::ARITH;
 use crate::metric;
 use crate::retrieval::dense::rank_on;
@@ -139,15 +139,9 @@ impl Setup {
     /// # Errors
     /// As [`Cache::embed`].
     pub fn score(&self, data: &Found, pair: &Pair, models: Towers<'_>, how: &How<'_>, cache: &Cache) -> Result<Scored> {
-        let (queries, corpus) = match self.direction {
-            Direction::ForeignToEnglish => (&pair.foreign, &pair.english),
-            Direction::EnglishToForeign => (&pair.english, &pair.foreign),
-        };
-        let embed = |model, recipe: &Recipe, texts: &[String]| {
-            cache.embed(model, &How { recipe: &recipe.cosine(), ..*how }, texts)
-        };
-        let queries = embed(models.queries(), &self.queries, queries)?;
-        let corpus = embed(models.documents(), &self.corpus, corpus)?;
+        let embed = |work: Work<'_>| cache.embed(work.model, &How { recipe: &work.recipe, ..*how }, &work.texts);
+        let [queries, corpus] = self.work(pair, models).map(embed);
+        let (queries, corpus) = (queries?, corpus?);
         let rankings = rank_on(models.devices(), queries.view(), corpus.view(), DEPTH)?;
         let predictions: Vec<usize> = rankings.iter().map(|ranking| ranking[0].document).collect();
         let key = self.key(data, &pair.language, models);
@@ -164,6 +158,20 @@ impl Setup {
             embeddings.f32s(side.as_slice().expect("embeddings are contiguous"));
         }
         Ok(Scored { cells, digest: retrieval::digest(&rankings), rankings, embeddings: embeddings.hex() })
+    }
+
+    /// What is encoded for one language: queries, and what is searched.
+    #[must_use]
+    pub fn work<'a>(&self, pair: &'a Pair, models: Towers<'a>) -> [Work<'a>; 2] {
+        let (queries, corpus) = match self.direction {
+            Direction::ForeignToEnglish => (&pair.foreign, &pair.english),
+            Direction::EnglishToForeign => (&pair.english, &pair.foreign),
+        };
+        let side = |model, recipe: &Recipe, texts: &'a [String]| {
+            let texts = texts.iter().map(String::as_str).collect();
+            Work { model, recipe: recipe.cosine(), texts }
+        };
+        [side(models.queries(), &self.queries, queries), side(models.documents(), &self.corpus, corpus)]
     }
 
     /// What all cells of a language have in common.

@@ -13,6 +13,7 @@ use crate::cli::Failure;
 /// Outcomes by query.
 pub(super) struct Journal {
     path: PathBuf,
+    key: String,
     text: String,
     outcomes: BTreeMap<String, Outcome>,
 }
@@ -45,7 +46,7 @@ impl Journal {
     pub(super) fn open(path: &Path, key: &str) -> Self {
         let heading = Heading { attack: key.to_owned() };
         let text = format!("{}\n", serde_json::to_string(&heading).expect("a string"));
-        let mut journal = Self { path: path.to_owned(), text, outcomes: BTreeMap::new() };
+        let mut journal = Self { path: path.to_owned(), key: key.to_owned(), text, outcomes: BTreeMap::new() };
         let found = std::fs::read_to_string(path).ok();
         let Some(lines) = found.as_deref().and_then(|found| found.strip_prefix(&journal.text)) else { return journal };
         let read: Result<Vec<Line>, _> = lines.lines().map(serde_json::from_str).collect();
@@ -56,9 +57,25 @@ impl Journal {
         journal
     }
 
-    /// How many queries it has.
-    pub(super) fn len(&self) -> usize {
-        self.outcomes.len()
+    /// Takes what shards found, whose journals lie in `folder`, in the order of `queries`; returns the files.
+    pub(super) fn absorb<'a>(
+        &mut self,
+        folder: &Path,
+        method: &str,
+        queries: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<PathBuf>, Failure> {
+        let parts = parts(folder, method);
+        let mut read: Vec<Self> = parts.iter().map(|path| Self::open(path, &self.key)).collect();
+        let mut found = Vec::new();
+        for query in queries.filter(|query| !self.outcomes.contains_key(*query)) {
+            if let Some(outcome) = read.iter_mut().find_map(|part| part.outcomes.remove(query)) {
+                found.push((query.to_owned(), outcome));
+            }
+        }
+        if !found.is_empty() {
+            self.add(found.into_iter())?;
+        }
+        Ok(parts)
     }
 
     /// What became of a query.
@@ -76,6 +93,38 @@ impl Journal {
         }
         Ok(atomic::write(&self.path, self.text.as_bytes())?)
     }
+}
+
+/// The journal of a method, or of a shard of it.
+pub(super) fn file(method: &str, shard: Option<(usize, usize)>) -> String {
+    match shard {
+        None => format!("journal.{method}.jsonl"),
+        Some((i, n)) => format!("journal.{method}.{i}-of-{n}.jsonl"),
+    }
+}
+
+/// The journals that shards left, by name.
+fn parts(folder: &Path, method: &str) -> Vec<PathBuf> {
+    let is_part = |name: &str| {
+        let shard = name.strip_prefix("journal.")?.strip_prefix(method)?.strip_prefix('.')?.strip_suffix(".jsonl")?;
+        let (i, n) = shard.split_once("-of-")?;
+        Some([i, n].iter().all(|number| number.parse::<usize>().is_ok()))
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut parts: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_str().and_then(is_part) == Some(true))
+        .map(|entry| entry.path())
+        .collect();
+    parts.sort();
+    parts
+}
+
+/// Removes journals whose outcomes are in another.
+pub(super) fn remove(parts: Vec<PathBuf>) -> Result<(), Failure> {
+    for part in parts {
+        std::fs::remove_file(&part).map_err(|e| Failure::Usage(format!("{}: cannot remove: {e}", part.display())))?;
+    }
+    Ok(())
 }
 
 impl Line {

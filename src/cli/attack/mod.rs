@@ -25,7 +25,7 @@ use snellen::transport::{Exact, Solver};
 use super::encoding::{Encoding, Sides};
 use super::perturbing::Means;
 use super::task::check_output;
-use super::{Context, Ending, Failure, progress, same_file};
+use super::{Context, Ending, Failure, progress, same_file, shard};
 
 /// Queries that are attacked together: what they cost is kept when they are done.
 const TOGETHER: usize = 32;
@@ -84,6 +84,10 @@ pub(crate) struct Args {
     /// relevant document's. What hurts is judged by the margin.
     #[arg(long, value_name = "OBJECTIVE", default_value = "margin")]
     objective: Aim,
+    /// Only attack the I-th of N shares of the queries, I from 1, and keep what was found in the folder's journals. The same command without it puts the shares together: it reads
+    /// the journals, attacks what is missing, and has the results. Shards may run at once, in one folder.
+    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
+    shard: Option<(usize, usize)>,
     /// Attack only the first N queries.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
@@ -188,7 +192,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let mut found = Vec::new();
     for name in names {
         let attack = args.attack(name, &victim, flips.as_ref(), &options);
-        found.push((name, attack.to_string(), attacker.outcomes(name, &attack)?));
+        match args.shard {
+            Some(shard) => attacker.ahead(name, &attack, shard)?,
+            None => found.push((name, attack.to_string(), attacker.outcomes(name, &attack)?)),
+        }
+    }
+    if args.shard.is_some() {
+        return Ok(Ending::Holds);
     }
     results::finish(args, context, models, &of_queries, &source, &queries, &found)?;
     // Giving back a tokeniser's small pieces of memory takes a third of a second.
@@ -236,18 +246,47 @@ struct Attacker<'a> {
 }
 
 impl Attacker<'_> {
-    /// Attacks all queries; those that an earlier run is through with are as they were.
+    /// Attacks all queries; those that an earlier run or a shard is through with are as they were.
     fn outcomes(&self, name: Name, attack: &Attack<'_>) -> Result<Vec<Outcome>, Failure> {
-        let (context, queries, name) = (self.context, self.queries, name.file());
+        let mut journal = self.journal(name, attack, None);
+        let parts =
+            journal.absorb(&self.args.output, name.file(), self.queries.iter().map(|query| query.id.as_str()))?;
+        self.attack(name, attack, self.queries, &mut journal)?;
+        // Only now: what they hold is in the journal.
+        journal::remove(parts)?;
+        let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
+        Ok(self.queries.iter().map(outcome).collect())
+    }
+
+    /// Attacks the queries of a shard.
+    fn ahead(&self, name: Name, attack: &Attack<'_>, shard: (usize, usize)) -> Result<(), Failure> {
+        let queries = &self.queries[shard::range(self.queries.len(), Some(shard))];
+        self.attack(name, attack, queries, &mut self.journal(name, attack, Some(shard)))?;
+        let (i, n) = shard;
+        self.context.note(&format!(
+            "{}, shard {i}/{n}: {} of {} queries; without --shard the shards are put together",
+            name.file(),
+            queries.len(),
+            self.queries.len()
+        ));
+        Ok(())
+    }
+
+    fn journal(&self, name: Name, attack: &Attack<'_>, shard: Option<(usize, usize)>) -> Journal {
         let mut key = Digest::new();
         key.field(&self.inputs).field(attack.to_string());
-        let mut journal = Journal::open(&self.args.output.join(format!("journal.{name}.jsonl")), &key.hex());
-        if journal.len() > 0 {
-            context.note(&format!("{name}: {} of {} queries were attacked before", journal.len(), queries.len()));
-        }
-        let bar = progress::bar(context, queries.len(), name);
+        Journal::open(&self.args.output.join(journal::file(name.file(), shard)), &key.hex())
+    }
+
+    /// Attacks what the journal lacks of these queries.
+    fn attack(&self, name: Name, attack: &Attack<'_>, queries: &[Query], journal: &mut Journal) -> Result<(), Failure> {
         let open: Vec<Query> = queries.iter().filter(|query| journal.get(&query.id).is_none()).cloned().collect();
-        bar.inc((queries.len() - open.len()) as u64);
+        let before = queries.len() - open.len();
+        if before > 0 {
+            self.context.note(&format!("{}: {before} of {} queries were attacked before", name.file(), queries.len()));
+        }
+        let bar = progress::bar(self.context, queries.len(), name.file());
+        bar.inc(before as u64);
         for part in open.chunks(TOGETHER) {
             let outcomes = match attack {
                 Attack::Text(search) => search.run(part)?,
@@ -257,8 +296,7 @@ impl Attacker<'_> {
             bar.inc(part.len() as u64);
         }
         bar.finish_and_clear();
-        let outcome = |query: &Query| journal.get(&query.id).cloned().expect("each was attacked");
-        Ok(queries.iter().map(outcome).collect())
+        Ok(())
     }
 }
 

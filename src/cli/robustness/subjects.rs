@@ -6,7 +6,7 @@ use snellen::attack::text::Language as Spoken;
 use snellen::data::levels;
 use snellen::data::shelf::Found;
 use snellen::data::text::Text;
-use snellen::encoder::{Batching, Cache, Recipe, Towers};
+use snellen::encoder::{Batching, Cache, PART, Recipe, Towers};
 use snellen::metric::ranked::{Judged, Ranked};
 use snellen::metric::{Dialect, Measure};
 use snellen::retrieval::bm25::Parameters;
@@ -24,9 +24,6 @@ use crate::cli::task::chosen;
 use crate::cli::task::clir::tell_absent;
 use crate::cli::task::tatoeba::named;
 use crate::cli::{Context, Failure};
-
-/// Documents of a collection whose embeddings are in the cache together, as in `task clir`.
-const PART: usize = 4096;
 
 /// How much is asked, and how deep is looked.
 pub(super) struct Limits {

@@ -16,6 +16,7 @@ use snellen::task::search::Searcher;
 use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoders, Encoding, Lexical, Sides};
 use crate::cli::perturbing::{Perturbation, Perturbing};
+use crate::cli::shard::Share;
 use crate::cli::{Context, Ending, Failure, Machine, progress, runs};
 
 #[derive(clap::Args)]
@@ -51,6 +52,8 @@ pub(super) struct Args {
     #[arg(long, default_value = "table")]
     format: Machine,
     #[command(flatten)]
+    share: Share,
+    #[command(flatten)]
     perturbing: Perturbing,
     #[command(flatten)]
     lexical: Lexical,
@@ -69,6 +72,12 @@ impl Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let measures = runs::measures(&args.measures).map_err(Failure::Usage)?;
     check(&args.systems)?;
+    if args.share.asked() && !args.systems.contains(&System::Dense) {
+        return Err(Failure::Usage(
+            "--shard: only embeddings of dense are kept; share out late and bm25 with `snellen retrieve --shard`, and put the runs together with `snellen merge`"
+                .to_owned(),
+        ));
+    }
     let perturbation = args.perturbing.read()?;
     let encoding = args.systems.iter().filter(|system| system.encodes()).count();
     let encoders = match &args.model {
@@ -113,6 +122,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         part: args.part.clone(),
         perturbation: perturbation.as_ref().map(Perturbation::name),
     };
+    let work = || collections.iter().flat_map(|collection| setup.work(collection)).collect();
+    if let Some(ending) = args.share.ahead(context, &args.encoding, work)? {
+        return Ok(ending);
+    }
     let mut scored = Vec::new();
     for collection in &collections {
         scored.extend(setup.score(&data, collection)?);

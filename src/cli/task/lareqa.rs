@@ -14,6 +14,7 @@ use snellen::task::lareqa::{self, Join, Language, MEASURES, Question, Scored, Se
 use super::{check_output, chosen, columns, csv};
 use crate::cli::encoding::{Encoding, Sides};
 use crate::cli::perturbing::{Perturbation, Perturbing};
+use crate::cli::shard::Share;
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -37,6 +38,8 @@ pub(super) struct Args {
     /// table or json.
     #[arg(long, default_value = "table")]
     format: Machine,
+    #[command(flatten)]
+    share: Share,
     #[command(flatten)]
     perturbing: Perturbing,
     #[command(flatten)]
@@ -74,6 +77,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
             folder,
             ["cells.csv", "lareqa.run", "lareqa.qrels", "languages.tsv", "summary.json"].map(str::to_owned),
         )?;
+    }
+    let work = || languages.iter().flat_map(|language| setup.work(language, models)).collect();
+    if let Some(ending) = args.share.ahead(context, &args.encoding, work)? {
+        return Ok(ending);
     }
     let texts = languages.iter().map(|language| language.questions.len() + language.candidates.len()).sum();
     let bar = progress::bar(context, texts, "encoding");

@@ -12,6 +12,7 @@ use snellen::task::xtreme;
 
 use super::{check_output, csv, mean};
 use crate::cli::encoding::{Encoding, Sides};
+use crate::cli::shard::Share;
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -31,6 +32,8 @@ pub(super) struct Args {
     /// table or json.
     #[arg(long, default_value = "table")]
     format: Machine,
+    #[command(flatten)]
+    share: Share,
     #[command(flatten)]
     sides: Sides,
     #[command(flatten)]
@@ -67,6 +70,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         cache: &context.embeddings(args.encoding.no_cache),
         depth: DEPTH,
     };
+    if let Some(ending) = args.share.ahead(context, &args.encoding, || mewsli.work(&searcher).into())? {
+        return Ok(ending);
+    }
     let scored = mewsli.score(&data, &searcher)?;
     bar.finish_and_clear();
     if let Some(folder) = &args.output {

@@ -16,6 +16,7 @@ use snellen::task::xtreme;
 use super::{check_output, chosen, columns, csv, mean};
 use crate::cli::encoding::{Encoders, Encoding, Prefix};
 use crate::cli::perturbing::{Perturbation, Perturbing};
+use crate::cli::shard::Share;
 use crate::cli::{Context, Ending, Failure, Machine, progress};
 
 #[derive(clap::Args)]
@@ -45,6 +46,8 @@ pub(super) struct Args {
     /// table or json.
     #[arg(long, default_value = "table")]
     format: Machine,
+    #[command(flatten)]
+    share: Share,
     #[command(flatten)]
     perturbing: Perturbing,
     #[command(flatten)]
@@ -85,14 +88,19 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         )?;
     }
     let pairs = chosen.iter().map(|language| Pair::read(&data, language)).collect::<Result<Vec<_>, _>>()?;
+    let pairs: Vec<Cow<'_, Pair>> =
+        pairs.iter().map(|pair| in_other_words(pair, setup.direction, perturbation.as_ref())).collect();
+    let work = || pairs.iter().flat_map(|pair| setup.work(pair, models)).collect();
+    if let Some(ending) = args.share.ahead(context, &args.encoding, work)? {
+        return Ok(ending);
+    }
     let bar = progress::bar(context, pairs.iter().map(|pair| 2 * pair.english.len()).sum(), "encoding");
     let how =
         How { recipe: &setup.queries, batching: args.encoding.batching(), first: 0, done: &|n| bar.inc(n as u64) };
     let cache = context.embeddings(args.encoding.no_cache);
     let mut scored = Vec::new();
     for pair in &pairs {
-        let one =
-            setup.score(&data, &in_other_words(pair, setup.direction, perturbation.as_ref()), models, &how, &cache)?;
+        let one = setup.score(&data, pair, models, &how, &cache)?;
         if let Some(folder) = &args.output {
             let file = |kind: &str| folder.join(format!("{}-eng.{kind}", pair.language));
             write_run(&file("run"), &one, &models.name())?;

@@ -8,4 +8,4 @@ mod run;
 
 pub use lines::TrecFile;
 pub use qrels::{Judgement, Qrels};
-pub use run::Entry;
+pub use run::{Entry, Line};

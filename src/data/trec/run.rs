@@ -25,6 +25,30 @@ pub struct Entry<'a> {
     pub score: f64,
 }
 
+/// A line of a run, as it is written.
+#[derive(Clone, Copy)]
+pub struct Line<'a> {
+    file: &'a TrecFile,
+    line: usize,
+    /// The query's id.
+    pub query: &'a str,
+    /// The document's id.
+    pub document: &'a str,
+    /// Its score; never NaN.
+    pub score: f64,
+    /// The score as it is written.
+    pub written: &'a str,
+    /// The run's name.
+    pub tag: &'a str,
+}
+
+impl Line<'_> {
+    /// The error that says what is wrong with it.
+    pub(crate) fn refuse(&self, what: String) -> crate::Error {
+        self.file.refuse(Refused { line: self.line, what })
+    }
+}
+
 /// Hits of one query that stand together.
 struct Group<'a> {
     query: &'a str,
@@ -48,6 +72,24 @@ impl TrecFile {
             Ok(done) => done.into_iter().map(|(query, done)| Ok((query.to_owned(), done?))).collect(),
             Err(Scattered) => self.gather(&work),
         }
+    }
+
+    /// Its lines as they stand.
+    ///
+    /// # Errors
+    /// Of each line as [`Self::each_query`]; a file that is not UTF-8 has one line, which says so.
+    pub fn run_lines(&self) -> impl Iterator<Item = Result<Line<'_>>> {
+        let (found, refused) = match text(self.bytes()) {
+            Ok(found) => (found, None),
+            Err(refused) => ("", Some(Err(self.refuse(refused)))),
+        };
+        let read = lines(found).map(|(line, content)| {
+            let refuse = |what| self.refuse(Refused { line, what });
+            let (query, Entry { document, score }) = entry(content).map_err(refuse)?;
+            let [.., written, tag] = fields::<6>(content, FIELDS).map_err(refuse)?;
+            Ok(Line { file: self, line, query, document, score, written, tag })
+        });
+        refused.into_iter().chain(read)
     }
 
     fn stream<'a, T: Send>(
@@ -148,8 +190,11 @@ fn groups(piece: &[u8]) -> Result<(Vec<Group<'_>>, usize), Refused> {
     Ok((groups, piece.iter().filter(|b| **b == b'\n').count()))
 }
 
+/// What a line has.
+const FIELDS: &str = "query, Q0, document, rank, score, tag";
+
 fn entry(line: &str) -> Result<(&str, Entry<'_>), String> {
-    let [query, _, document, _, score, _] = fields(line, "query, Q0, document, rank, score, tag")?;
+    let [query, _, document, _, score, _] = fields(line, FIELDS)?;
     let number: f64 = score.parse().map_err(|_| format!("the score {score} is not a number"))?;
     if number.is_nan() {
         return Err("the score is NaN, which has no rank".to_owned());

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::data::shelf::Found;
 use crate::data::text::Text;
 use crate::data::trec::TrecFile;
-use crate::encoder::LateHead;
+use crate::encoder::{LateHead, Work};
 use crate::kernel::ARITH;
 use crate::metric::evaluate::{Evaluation, Options};
 use crate::metric::{Measure, evaluate};
@@ -115,6 +115,20 @@ impl Collection {
         found.filter(|(_, absent, _)| *absent > 0).collect()
     }
 
+    /// All queries' texts, or those of their translations, where they have them.
+    fn asked(&self, pivot: bool) -> Vec<&str> {
+        let texts = self.sets.iter().flat_map(move |(_, asked)| match &asked.pivot {
+            Some((_, texts)) if pivot => texts,
+            _ => &asked.queries,
+        });
+        texts.map(|text| text.text.as_str()).collect()
+    }
+
+    /// All documents' texts.
+    fn offered(&self) -> Vec<&str> {
+        self.documents.iter().map(|text| text.text.as_str()).collect()
+    }
+
     /// How many texts an encoder reads, for each way of encoding them.
     #[must_use]
     pub fn texts(&self) -> usize {
@@ -145,15 +159,15 @@ impl Setup<'_> {
         Ok(scored)
     }
 
+    /// What is encoded for [`System::Dense`], whose embeddings are kept.
+    pub fn work<'b>(&'b self, collection: &'b Collection) -> impl Iterator<Item = Work<'b>> {
+        let searcher = self.searcher.iter().filter(|_| self.systems.contains(&System::Dense));
+        searcher.flat_map(|searcher| searcher.work(collection.asked(false), collection.offered()))
+    }
+
     fn search(&self, system: System, collection: &Collection, before: &[Searched]) -> Result<Searched> {
-        let documents: Vec<&str> = collection.documents.iter().map(|text| text.text.as_str()).collect();
-        let queries = |pivot: bool| -> Vec<&str> {
-            let texts = collection.sets.iter().flat_map(move |(_, asked)| match &asked.pivot {
-                Some((_, texts)) if pivot => texts,
-                _ => &asked.queries,
-            });
-            texts.map(|text| text.text.as_str()).collect()
-        };
+        let documents = collection.offered();
+        let queries = |pivot: bool| collection.asked(pivot);
         let searcher = || self.searcher.as_ref().expect("whoever asks for an encoder's rankings gives one");
         let (name, rankings) = match system {
             System::Dense => ("dense".to_owned(), searcher().dense(&queries(false), &documents)?),

@@ -14,7 +14,7 @@ use super::Key;
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::shelf::Found;
-use crate::encoder::{Cache, How, Recipe, Towers};
+use crate::encoder::{Cache, How, Recipe, Towers, Work};
 use crate::kernel::ARITH;
 use crate::retrieval::dense::rank_on;
 use crate::retrieval::{self, Hit};
@@ -67,15 +67,11 @@ impl Setup {
         how: &How<'_>,
         cache: &Cache,
     ) -> Result<Scored> {
-        let (questions, candidates) = (self.questions.cosine(), self.candidates.cosine());
-        let encoders = [(models.queries(), &questions), (models.documents(), &candidates)];
         let mut digest = Digest::new();
         let mut sides = [Vec::new(), Vec::new()];
         for language in languages {
-            let asked: Vec<&str> = language.questions.iter().map(|question| question.text.as_str()).collect();
-            let offered: Vec<&str> = language.candidates.iter().map(|candidate| candidate.text.as_str()).collect();
-            for ((side, (model, recipe)), texts) in sides.iter_mut().zip(encoders).zip([asked, offered]) {
-                let embedded = cache.embed(model, &How { recipe, ..*how }, &texts)?;
+            for (side, Work { model, recipe, texts }) in sides.iter_mut().zip(self.work(language, models)) {
+                let embedded = cache.embed(model, &How { recipe: &recipe, ..*how }, &texts)?;
                 digest.f32s(embedded.as_slice().expect("embeddings are contiguous"));
                 side.push(embedded);
             }
@@ -104,6 +100,17 @@ impl Setup {
             (key, cell.value)
         });
         Ok(Scored { cells: cells.collect(), views, rankings, digest: all.hex(), embeddings: digest.hex() })
+    }
+
+    /// What is encoded of one language: questions, and candidates.
+    #[must_use]
+    pub fn work<'a>(&self, language: &'a Language, models: Towers<'a>) -> [Work<'a>; 2] {
+        let questions = language.questions.iter().map(|question| question.text.as_str()).collect();
+        let candidates = language.candidates.iter().map(|candidate| candidate.text.as_str()).collect();
+        [
+            Work { model: models.queries(), recipe: self.questions.cosine(), texts: questions },
+            Work { model: models.documents(), recipe: self.candidates.cosine(), texts: candidates },
+        ]
     }
 
     /// What all cells have in common.

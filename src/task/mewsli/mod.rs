@@ -19,6 +19,7 @@ use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::Found;
 use crate::data::text::json_line;
+use crate::encoder::Work;
 use crate::kernel::ARITH;
 use crate::metric::mean_reciprocal_rank;
 use crate::retrieval::{self, Hit};
@@ -156,10 +157,7 @@ impl Mewsli {
     /// # Errors
     /// As [`Searcher::dense`].
     pub fn score(&self, data: &Found, searcher: &Searcher<'_>) -> Result<Vec<Scored>> {
-        let mentions = self.languages.values().flatten();
-        let queries: Vec<&str> = mentions.map(|mention| mention.text.as_str()).collect();
-        let descriptions: Vec<&str> = self.descriptions.iter().map(String::as_str).collect();
-        let mut rankings = searcher.dense(&queries, &descriptions)?.into_iter();
+        let mut rankings = searcher.dense(&self.mentions(), &self.described())?.into_iter();
         let scored = self.languages.iter().map(|(language, mentions)| {
             let rankings: Vec<Vec<Hit>> = rankings.by_ref().take(mentions.len()).collect();
             let ranks = mentions
@@ -174,6 +172,20 @@ impl Mewsli {
             }
         });
         Ok(scored.collect())
+    }
+
+    /// What is encoded for [`Self::score`].
+    #[must_use]
+    pub fn work<'a>(&'a self, searcher: &'a Searcher<'a>) -> [Work<'a>; 2] {
+        searcher.work(self.mentions(), self.described())
+    }
+
+    fn mentions(&self) -> Vec<&str> {
+        self.languages.values().flatten().map(|mention| mention.text.as_str()).collect()
+    }
+
+    fn described(&self) -> Vec<&str> {
+        self.descriptions.iter().map(String::as_str).collect()
     }
 
     fn key(&self, data: &Found, language: &str, searcher: &Searcher<'_>) -> Key {

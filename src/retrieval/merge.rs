@@ -1,0 +1,106 @@
+//! Runs that are parts of one.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::Result;
+use crate::data::trec::{Line, TrecFile};
+
+/// A query's hits, and how many parts have some.
+#[derive(Default)]
+struct Query<'a> {
+    hits: Vec<Line<'a>>,
+    parts: usize,
+}
+
+/// What parts were put together to.
+pub struct Merged<'a> {
+    queries: Vec<(&'a str, Query<'a>)>,
+    k: usize,
+}
+
+/// Puts runs together: those of different queries one behind the other, those of one query over different documents by score, of equal scores the lower id first, `k` hits at most. The queries
+/// stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries.
+///
+/// # Errors
+/// A line that is none of a run; a document that a query has twice: named by line.
+pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
+    let (mut places, mut queries) = (HashMap::new(), Vec::<(&str, Query<'_>)>::new());
+    for part in parts {
+        let mut met = HashMap::new();
+        for line in part.run_lines() {
+            let line = line?;
+            let place = *places.entry(line.query).or_insert_with(|| {
+                queries.push((line.query, Query::default()));
+                queries.len() - 1
+            });
+            let query = &mut queries[place].1;
+            met.entry(place).or_insert_with(|| query.parts += 1);
+            query.hits.push(line);
+        }
+    }
+    for (query, Query { hits, .. }) in queries.iter_mut().filter(|(_, query)| query.parts > 1) {
+        // Stable: of two lines with one document the later one is named.
+        hits.sort_by_key(|hit| hit.document);
+        if let Some(pair) = hits.windows(2).find(|pair| pair[0].document == pair[1].document) {
+            let what = format!("query {query}: document {} is in another of the runs too", pair[1].document);
+            return Err(pair[1].refuse(what));
+        }
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    }
+    Ok(Merged { queries, k })
+}
+
+impl Merged<'_> {
+    /// How many queries there are.
+    #[must_use]
+    pub fn queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// Writes the run.
+    ///
+    /// # Errors
+    /// What `out` returns.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (query, Query { hits, .. }) in &self.queries {
+            for (rank, hit) in hits.iter().take(self.k).enumerate() {
+                writeln!(out, "{query} Q0 {} {} {} {}", hit.document, rank + 1, hit.written, hit.tag)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(parts: &[&str], k: usize) -> Result<String, String> {
+        let parts: Vec<TrecFile> =
+            parts.iter().enumerate().map(|(i, text)| TrecFile::of(&format!("part{i}"), text)).collect();
+        let mut out = Vec::new();
+        merge(&parts, k).map_err(|e| e.to_string())?.write(&mut out).unwrap();
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn parts_of_queries_stand_behind_each_other() {
+        let parts = ["# ir_metadata\nq2 Q0 b 1 0.5 ours\nq2 Q0 a 2 0.5 ours\n", "q1 Q0 c 1 1e-3 ours\n"];
+        assert_eq!(merged(&parts, 9).unwrap(), "q2 Q0 b 1 0.5 ours\nq2 Q0 a 2 0.5 ours\nq1 Q0 c 1 1e-3 ours\n");
+    }
+
+    #[test]
+    fn parts_of_documents_are_ranked_together() {
+        let parts = ["q Q0 d 1 2.5 x\nq Q0 b 2 1.0 x\n", "q Q0 c 1 2.5 x\nq Q0 a 2 1.5 x\n"];
+        assert_eq!(merged(&parts, 3).unwrap(), "q Q0 c 1 2.5 x\nq Q0 d 2 2.5 x\nq Q0 a 3 1.5 x\n");
+    }
+
+    #[test]
+    fn a_document_in_two_parts_is_refused_with_its_line() {
+        let parts = ["q Q0 d 1 2.5 x\n", "q Q0 c 1 3 x\nq Q0 d 2 2.5 x\n"];
+        let what = "part1, line 2: query q: document d is in another of the runs too";
+        assert_eq!(merged(&parts, 3).unwrap_err(), what);
+        assert!(merged(&["q Q0 d 1 NaN x\n"], 3).unwrap_err().starts_with("part0, line 1"));
+    }
+}
