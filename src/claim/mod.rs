@@ -13,7 +13,7 @@ mod verdict;
 
 pub use check::{Checker, Progress};
 pub use comparison::{Comparison, Pair, Runs};
-pub use file::{ClaimFile, Content, Kind, Numbers, Printed, Published, Source, Tolerance};
+pub use file::{ClaimFile, Content, Kind, Numbers, Printed, Published, Source, Tolerance, Written};
 pub use outcome::{Cell, ClaimOutcome, Outcome, Verdict};
 pub use property::{Part, Property};
 pub use recipe::{Recipe, Task};

@@ -165,16 +165,27 @@ impl Context {
 
     /// What is fetched.
     fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::new(&self.cache, self.catalogue()?)?)
+    }
+
+    fn catalogue(&self) -> Result<Catalogue, Failure> {
         let mut catalogue = Catalogue::built_in()?;
         if let Some(folder) = &self.manifests {
             catalogue.add_folder(folder)?;
         }
-        Ok(Store::new(&self.cache, catalogue)?)
+        Ok(catalogue)
     }
 
     /// Everything that a name can lead to.
     fn shelf(&self) -> Result<Shelf, Failure> {
         Ok(Shelf::new(self.store()?))
+    }
+
+    /// The same with further manifests, which stand in for others of the same name.
+    fn shelf_with(&self, manifests: Option<&Path>) -> Result<Shelf, Failure> {
+        let mut catalogue = self.catalogue()?;
+        manifests.map(|folder| catalogue.add_folder(folder)).transpose()?;
+        Ok(Shelf::new(Store::new(&self.cache, catalogue)?))
     }
 
     /// The model that a name or folder leads to.

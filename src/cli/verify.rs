@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Verdict, catalogue};
 use snellen::data::atomic;
 use snellen::encoder::{Batching, Order};
+use snellen::report::bundle::{self, Bundle};
 use snellen::report::{self, Format};
 
 use super::project::Project;
@@ -20,7 +21,7 @@ const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
 /// hold; 2 it could not be told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Claims: names that --list shows, or files. Default: with --claims all of the folder; else those of snellen.toml, if one is here; else those that need nothing but the program.
+    /// Claims: names that --list shows, or files; or one bundle, whose values and digests are compared as well. Default: with --claims all of the folder; else those of snellen.toml, if one is here; else those that need nothing but the program.
     claims: Vec<String>,
     /// A folder of further claim files (*.toml).
     #[arg(long = "claims", value_name = "DIR")]
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// From the published cell to the bytes: source, what rounding allows, our number, the key, digests of all inputs, and the command that makes it again.
     #[arg(long, conflicts_with = "format")]
     explain: bool,
+    /// Also write a bundle (.zip) with which others can check this: claims, runs, manifests and what was found; neither data nor models.
+    #[arg(long, value_name = "FILE.zip")]
+    bundle: Option<PathBuf>,
     /// table, json, csv, markdown or junit.
     #[arg(long, default_value_t = Format::Table)]
     format: Format,
@@ -68,11 +72,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         return list(args);
     }
     let project = if args.claims.is_empty() && args.claims_dir.is_none() { Project::here()? } else { None };
-    let claims = project.as_ref().map_or_else(|| claims(args), Project::claims)?;
+    let opened = bundled(args)?;
+    let claims = match (&project, &opened) {
+        (Some(project), _) => project.claims()?,
+        (_, Some(bundle)) => bundle.claims()?,
+        (None, None) => claims(args)?,
+    };
     let claims = only(&args.languages, claims)?;
     refuse_doubles(&claims)?;
     let require = args.require.or(project.as_ref().and_then(|project| project.require));
-    let shelf = context.shelf()?;
+    if let Some(path) = &args.bundle {
+        atomic::check(path)?;
+    }
+    let shelf = context.shelf_with(opened.as_ref().and_then(Bundle::manifests).as_deref())?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
     let no_cache = args.no_cache || (args.claims.is_empty() && args.claims_dir.is_none() && project.is_none());
     let bars = progress::Bars::new(context);
@@ -92,16 +104,48 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         Err(Failure::Output(e)) if e.kind() == ErrorKind::BrokenPipe => {}
         written => written?,
     }
+    if let Some(path) = &args.bundle {
+        let files = bundle::write(path, &claims, &outcome, &shelf)?;
+        context.note(&format!("{}: {} claims, {files} files", path.display(), claims.len()));
+    }
+    let same = opened.map_or(Ok(true), |bundle| compare(&bundle, &outcome, context))?;
     let blocked = outcome.counts().iter().find(|(verdict, _)| *verdict == Verdict::Blocked).map_or(0, |(_, n)| *n);
     if blocked > 0 {
         let (cells, them) = if blocked == 1 { ("cell is", "it") } else { ("cells are", "them") };
         context.note(&format!("snellen: {blocked} {cells} blocked: nothing was found out about {them}"));
     }
-    Ok(match (outcome.holds(), outcome.blocked() && require == Some(Require::All)) {
+    Ok(match (outcome.holds() && same, outcome.blocked() && require == Some(Require::All)) {
         (false, _) => Ending::Fails,
         (true, true) => Ending::Untold,
         (true, false) => Ending::Holds,
     })
+}
+
+/// The bundle that is to be checked, if it is one.
+fn bundled(args: &Args) -> Result<Option<Bundle>, Failure> {
+    let is_bundle = |name: &String| name.ends_with(".zip");
+    match &args.claims[..] {
+        [name] if is_bundle(name) && args.claims_dir.is_none() => Ok(Some(Bundle::open(Path::new(name))?)),
+        claims => match claims.iter().find(|name| is_bundle(name)) {
+            Some(name) => Err(Failure::Usage(format!("{name}: a bundle is checked by itself"))),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Whether all that was computed is as the bundle says.
+fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool, Failure> {
+    let compared = bundle.compare(outcome)?;
+    for cell in &compared.moved {
+        context.note(&format!("{cell}: another value or digest than the bundle's"));
+    }
+    context.note(&format!(
+        "cells with the value and digest that the bundle has: {}; with others: {}; computed only here or only there: {}",
+        compared.same,
+        compared.moved.len(),
+        compared.alone
+    ));
+    Ok(compared.moved.is_empty())
 }
 
 fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 //! One file a format. Equal outcomes give equal bytes: no clock, host name or path gets in.
 
 pub mod bars;
+pub mod bundle;
 mod csv;
 pub mod curve;
 pub mod explain;

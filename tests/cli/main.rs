@@ -10,6 +10,7 @@ mod perturb;
 mod report;
 mod robustness;
 mod score;
+mod shard;
 mod snapshots;
 mod task;
 mod test;

@@ -94,6 +94,13 @@ impl Comparison {
         }
     }
 
+    /// All runs and judgements, relative to the claim's own file.
+    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.pairs.iter().flat_map(Pair::parts).flat_map(|Pair { qrels, run, baseline, .. }| {
+            [&run, &baseline].into_iter().flat_map(|runs| runs.files().to_vec()).chain([qrels]).collect::<Vec<_>>()
+        })
+    }
+
     /// With the pairs that its pairs stand for.
     pub(super) fn written_out(self) -> Self {
         Self { pairs: self.pairs.into_iter().flat_map(Pair::written_out).collect(), ..self }

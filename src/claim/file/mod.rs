@@ -27,6 +27,17 @@ pub struct ClaimFile {
     pub source: Source,
     /// What is checked.
     pub content: Content,
+    /// Its own files, as they were read.
+    pub written: Vec<Written>,
+}
+
+/// A file of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where it was read; of what is built in, where it is in the repository.
+    pub path: PathBuf,
+    /// All of it.
+    pub text: String,
 }
 
 /// What a claim is about.
@@ -185,8 +196,8 @@ impl ClaimFile {
     /// checked, a number that is none, a cell given twice.
     pub fn parse(toml_name: &str, toml_text: &str, csv_name: &str, csv_text: &str) -> Result<Self> {
         let head = Head::parse(toml_name, toml_text)?;
-        let folder = Path::new(toml_name).parent().unwrap_or(Path::new("")).to_owned();
-        Ok(head.content(folder, |_| Ok((csv_name.to_owned(), csv_text.to_owned())))?)
+        let own = Written { path: toml_name.into(), text: toml_text.to_owned() };
+        Ok(head.content(own, |_| Ok(Written { path: csv_name.into(), text: csv_text.to_owned() }))?)
     }
 
     /// Reads a claim from disk; its cells, or its runs and judgements, are looked for relative to the TOML file.
@@ -194,13 +205,39 @@ impl ClaimFile {
     /// # Errors
     /// As [`Self::parse`], and where one of the two files cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
-        let head = Head::parse(&path.display().to_string(), &read_text(path)?)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let own = Written { path: path.to_owned(), text: read_text(path)? };
+        let head = Head::parse(&path.display().to_string(), &own.text)?;
         let read = |cells: &str| {
-            let cells = path.with_file_name(cells);
-            Ok((cells.display().to_string(), read_text(&cells)?))
+            let path = path.with_file_name(cells);
+            Ok(Written { text: read_text(&path)?, path })
         };
-        Ok(head.content(folder, read)?)
+        Ok(head.content(own, read)?)
+    }
+
+    /// Files besides its own that it is checked with: runs and judgements, a configuration.
+    #[must_use]
+    pub fn others(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = match &self.content {
+            Content::Comparison { comparison, folder } => comparison.files().map(|file| folder.join(file)).collect(),
+            Content::Property { property, folder } => {
+                property.config().map(|file| folder.join(file)).into_iter().collect()
+            }
+            Content::Numbers(_) | Content::Blocked(_) => Vec::new(),
+        };
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// Names of the data sets and models that it is checked with.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Numbers(Numbers { recipe, .. }) => {
+                [&recipe.data, &recipe.model].into_iter().chain(&recipe.document_model).map(String::as_str).collect()
+            }
+            Content::Comparison { .. } | Content::Property { .. } | Content::Blocked(_) => Vec::new(),
+        }
     }
 
     /// The published numbers; none where it compares systems.
@@ -329,25 +366,29 @@ impl Head {
         }
     }
 
-    /// The claim; `read` gives name and text of the file of cells.
+    /// The claim, whose file is `own`; `read` reads the file of cells.
     fn content(
         self,
-        folder: PathBuf,
-        read: impl FnOnce(&str) -> Result<(String, String), FileFault>,
+        own: Written,
+        read: impl FnOnce(&str) -> Result<Written, FileFault>,
     ) -> Result<ClaimFile, FileFault> {
         let Self { id, title, kind, source, recipe, tolerance, comparison, property, missing, cells } = self;
+        let folder = own.path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut written = vec![own];
         let content = match (comparison, property, missing, recipe.zip(cells)) {
             (Some(comparison), ..) => Content::Comparison { comparison: comparison.written_out(), folder },
             (_, Some(property), ..) => Content::Property { property, folder },
             (.., Some(missing), _) => Content::Blocked(missing),
             (.., Some((recipe, cells))) => {
-                let (name, text) = read(&cells)?;
-                let cells = cells::parse(&name, &text, recipe.languages.as_deref(), source.printed)?;
+                let file = read(&cells)?;
+                let name = file.path.display().to_string();
+                let cells = cells::parse(&name, &file.text, recipe.languages.as_deref(), source.printed)?;
+                written.push(file);
                 Content::Numbers(Numbers { recipe, tolerance, cells })
             }
             _ => unreachable!("checked: each kind of claim has its parts"),
         };
-        Ok(ClaimFile { id, title, kind, source, content })
+        Ok(ClaimFile { id, title, kind, source, content, written })
     }
 }
 

@@ -92,6 +92,14 @@ impl Property {
         }
     }
 
+    /// The configuration that it looks at, relative to the claim's own file.
+    pub(super) fn config(&self) -> Option<&Path> {
+        match self {
+            Self::Languages { config, .. } | Self::Bitext { config, .. } => Some(config),
+            _ => None,
+        }
+    }
+
     /// What the types do not say.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {

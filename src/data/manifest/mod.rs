@@ -28,6 +28,8 @@ pub struct Manifest {
     pub mirror: String,
     /// The files of the finished set, in the manifest's order.
     pub files: Vec<Item>,
+    /// The manifest as it was read.
+    pub text: String,
 }
 
 /// What an artefact set is.
@@ -216,6 +218,7 @@ mod tests {
             kind: Kind::Data,
             mirror: "s".into(),
             files: files.collect(),
+            text: String::new(),
         }
     }
 

@@ -122,6 +122,7 @@ pub(super) fn manifest(label: &str, text: &str) -> Result<Manifest> {
         kind: raw.kind,
         mirror,
         files: files.items,
+        text: text.to_owned(),
     })
 }
 

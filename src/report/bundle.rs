@@ -1,0 +1,257 @@
+//! Everything with which a third party checks claims, as one file: `verify --bundle`.
+//!
+//! A zip archive of `bundle.json` (what was found, with all keys and digests), the claims with their runs and judgements as they lie to each other, and the manifests of data and models. Data and
+//! models themselves are not in it: whoever checks fetches them, and their digests have to be these. Equal contents give equal bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use crate::Result;
+use crate::claim::{ClaimFile, Outcome};
+use crate::data::shelf::{Lookup, Shelf};
+use crate::data::{FileFault, atomic};
+
+const CONTENTS: &str = "bundle.json";
+const FILES: &str = "files";
+const MANIFESTS: &str = "manifests";
+
+/// All that a bundle may unpack to: more is no bundle but a trap.
+const LARGEST: u64 = 2 << 30;
+
+const README: &str = "What was found about claims, and what it takes to find it again.
+
+    snellen verify THIS-FILE
+
+checks them anew and compares every value and digest with those in bundle.json. files/ has the claims, with
+runs and judgements where they compare systems; manifests/ says where data and models come from, under which
+licence, and what their bytes have to be: `snellen verify` names those that are missing, and `snellen data
+fetch NAME --manifests manifests` gets them. Neither data nor models are in this file.
+";
+
+/// Puts claims and what was found about them into a file. Returns how many files are in it.
+///
+/// # Errors
+/// A run or judgement that cannot be read; files without a common folder; what cannot be written.
+pub fn write(path: &Path, claims: &[ClaimFile], outcome: &Outcome, shelf: &Shelf) -> Result<usize> {
+    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    for claim in claims {
+        for own in &claim.written {
+            files.insert(plain(&own.path)?, own.text.clone().into_bytes());
+        }
+        for other in claim.others() {
+            // What is not here made cells blocked, and does so wherever the bundle is checked.
+            match std::fs::read(&other) {
+                Ok(bytes) => _ = files.insert(plain(&other)?, bytes),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(FileFault::io("read", &other)(e).into()),
+            }
+        }
+    }
+    let root = common(files.keys());
+    let within = |path: &Path| -> Result<String> {
+        let path = plain(path)?;
+        let names = path.strip_prefix(&root).expect("the folder of all").components();
+        Ok(names.map(|name| name.as_os_str().to_string_lossy()).fold(FILES.to_owned(), |path, name| path + "/" + &name))
+    };
+    let own = claims.iter().map(|claim| within(&claim.written[0].path)).collect::<Result<Vec<_>>>()?;
+    let needs: BTreeSet<&str> = claims.iter().flat_map(ClaimFile::needs).collect();
+    let manifests: BTreeMap<&str, &str> =
+        needs.iter().filter_map(|name| Some((*name, shelf.manifest(name)?.text.as_str()))).collect();
+    let contents = json!({
+        "schema": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "claims": own,
+        "needs": needs.iter().map(|name| Ok(json!({"name": name, "sha256": digest(shelf, name)?}))).collect::<Result<Vec<_>>>()?,
+        "report": report(outcome),
+    });
+    let mut members = vec![("README.txt".to_owned(), README.as_bytes().to_vec())];
+    members.push((CONTENTS.to_owned(), format!("{contents:#}\n").into_bytes()));
+    for (path, bytes) in files {
+        members.push((within(&path)?, bytes));
+    }
+    members.extend(
+        manifests.into_iter().map(|(name, text)| (format!("{MANIFESTS}/{name}.toml"), text.as_bytes().to_vec())),
+    );
+    atomic::write(path, &pack(&members).map_err(|e| FileFault::content(path.display(), e))?)?;
+    Ok(members.len())
+}
+
+fn pack(members: &[(String, Vec<u8>)]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    // No clock, so that equal contents are equal files.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    for (name, bytes) in members {
+        archive.start_file(name, options)?;
+        archive.write_all(bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
+
+/// The digest of a data set or model; none where it is not here.
+fn digest(shelf: &Shelf, name: &str) -> Result<Option<String>> {
+    Ok(match shelf.look_up(name)? {
+        Lookup::Found(found) => Some(found.digest),
+        Lookup::Absent(_) => None,
+    })
+}
+
+/// The report as `verify --format json` writes it.
+fn report(outcome: &Outcome) -> Value {
+    let mut bytes = Vec::new();
+    super::json::write(outcome, &mut bytes).expect("memory takes what is written");
+    serde_json::from_slice(&bytes).expect("it was just written")
+}
+
+/// A path from the root on, without `.` and `..`.
+fn plain(path: &Path) -> Result<PathBuf> {
+    let whole = std::path::absolute(path).map_err(FileFault::io("find", path))?;
+    let mut plain = PathBuf::new();
+    for part in whole.components() {
+        match part {
+            Component::ParentDir => _ = plain.pop(),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    Ok(plain)
+}
+
+/// The folder that all files are in.
+fn common<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> PathBuf {
+    let first = files.next().and_then(|file| file.parent()).unwrap_or(Path::new("")).to_owned();
+    files.fold(first, |mut folder, file| {
+        while !file.starts_with(&folder) && folder.pop() {}
+        folder
+    })
+}
+
+/// A bundle, unpacked for as long as this is kept.
+pub struct Bundle {
+    label: String,
+    folder: TempDir,
+    claims: Vec<PathBuf>,
+    report: Value,
+}
+
+impl Bundle {
+    /// Unpacks it.
+    ///
+    /// # Errors
+    /// A file that is no bundle, or has members that a bundle has not; a disk without room.
+    pub fn open(path: &Path) -> Result<Self> {
+        let label = path.display().to_string();
+        let wrong = |what: String| FileFault::content(&label, what);
+        let file = File::open(path).map_err(FileFault::io("open", path))?;
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("no bundle: {e}")))?;
+        let folder = tempfile::tempdir().map_err(|e| wrong(format!("cannot make a folder to unpack it: {e}")))?;
+        let mut left = LARGEST;
+        for i in 0..archive.len() {
+            let mut member = archive.by_index(i).map_err(|e| wrong(format!("member {i}: {e}")))?;
+            let refuse = |what: &str| wrong(format!("refused, because member {i} {what}"));
+            let name = member.enclosed_name().ok_or_else(|| refuse("would leave its folder"))?;
+            if !member.is_file() || member.is_symlink() {
+                return Err(refuse("is not a plain file").into());
+            }
+            let to = folder.path().join(name);
+            std::fs::create_dir_all(to.parent().expect("it is in the folder"))
+                .map_err(FileFault::io("make the folder of", &to))?;
+            let mut out = File::create_new(&to).map_err(FileFault::io("unpack to", &to))?;
+            // The archive's word for a member's size is a stranger's.
+            let size = std::io::copy(&mut (&mut member).take(left), &mut out)
+                .map_err(|e| wrong(format!("member {i}: {e}")))?;
+            left -= size;
+            if left == 0 {
+                return Err(wrong(format!("refused, because it unpacks to more than {LARGEST} bytes")).into());
+            }
+        }
+        let contents = std::fs::read(folder.path().join(CONTENTS))
+            .map_err(|_| wrong(format!("no bundle: it has no {CONTENTS}")))?;
+        let contents: Value = serde_json::from_slice(&contents).map_err(|e| wrong(format!("{CONTENTS}: {e}")))?;
+        let names = contents["claims"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let claims = names
+            .iter()
+            .map(|name| match name.as_str().map(Path::new) {
+                Some(name) if name.components().all(|part| matches!(part, Component::Normal(_))) => {
+                    Ok(folder.path().join(name))
+                }
+                _ => Err(wrong(format!("{CONTENTS}: {name} is no claim of it")).into()),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if contents["schema"] != 1 || claims.is_empty() {
+            return Err(
+                wrong(format!("{CONTENTS} is not of a version that this program knows, or names no claims")).into()
+            );
+        }
+        Ok(Self { label, folder, claims, report: contents["report"].clone() })
+    }
+
+    /// The claims in it.
+    ///
+    /// # Errors
+    /// As [`ClaimFile::read`].
+    pub fn claims(&self) -> Result<Vec<ClaimFile>> {
+        self.claims.iter().map(|path| ClaimFile::read(path)).collect()
+    }
+
+    /// The folder of its manifests; none if it needs none.
+    #[must_use]
+    pub fn manifests(&self) -> Option<PathBuf> {
+        Some(self.folder.path().join(MANIFESTS)).filter(|folder| folder.is_dir())
+    }
+
+    /// Compares what was found now with what the bundle says.
+    ///
+    /// # Errors
+    /// What it says is not a report.
+    pub fn compare(&self, outcome: &Outcome) -> Result<Compared> {
+        let (then, now) = (cells(&self.report), report(outcome));
+        let Some(then) = then else {
+            return Err(FileFault::content(&self.label, format!("{CONTENTS}: its report has no claims")).into());
+        };
+        let now = cells(&now).expect("it was just written");
+        let mut compared = Compared::default();
+        for (cell, found) in now {
+            match then.get(&cell) {
+                Some(before) if before == &found => compared.same += 1,
+                Some([value, _]) if !value.is_null() && !found[0].is_null() => compared.moved.push(cell.join(", ")),
+                _ => compared.alone += 1,
+            }
+        }
+        Ok(compared)
+    }
+}
+
+/// How what was found stands to what a bundle says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Cells with the same value and digest.
+    pub same: usize,
+    /// Cells with another.
+    pub moved: Vec<String>,
+    /// Cells that were computed on one side only.
+    pub alone: usize,
+}
+
+/// Value and digest of every cell of a report, by what tells cells apart.
+fn cells(report: &Value) -> Option<BTreeMap<Vec<String>, [Value; 2]>> {
+    let mut cells = BTreeMap::new();
+    for claim in report["claims"].as_array()? {
+        for cell in claim["cells"].as_array()? {
+            let named = ["language", "direction", "measure"].map(|name| &cell["key"][name]);
+            let name =
+                std::iter::once(&claim["id"]).chain(named).map(|name| name.as_str().unwrap_or_default().to_owned());
+            cells.insert(name.collect(), [cell["value"].clone(), cell["digest"].clone()]);
+        }
+    }
+    Some(cells)
+}
