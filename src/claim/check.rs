@@ -5,7 +5,7 @@ use super::{Cell, ClaimFile, ClaimOutcome, Content, Numbers, Published, Verdict,
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::shelf::{Found, Lookup, Shelf};
-use crate::encoder::{Batching, Cache, How, Model, Recipe, Towers};
+use crate::encoder::{Ahead, Batching, Cache, How, Model, Recipe, Towers};
 use crate::kernel::ARITH;
 use crate::kernel::devices::Devices;
 use crate::task::Key;
@@ -48,7 +48,29 @@ impl Checker<'_> {
         Ok(ClaimOutcome { id: claim.id.clone(), title: claim.title.clone(), source: claim.source.to_string(), cells })
     }
 
+    /// Only encodes the share of shard `i` of `n` of the texts, and keeps it in the cache: [`Self::check`] finds it there. Of a claim whose data or model are not here, or that needs none, there is
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn ahead(&self, claim: &ClaimFile, shard: (usize, usize)) -> Result<Ahead> {
+        let Some(numbers) = claim.numbers() else { return Ok(Ahead::default()) };
+        let Ok(found) = self.found(numbers)? else { return Ok(Ahead::default()) };
+        self.prepared(claim, numbers, &found, |Prepared { setup, models, pairs, .. }| {
+            let work: Vec<_> = pairs.iter().flat_map(|pair| setup.work(pair, models)).collect();
+            self.cache.ahead(&work, shard, self.batching, &|sentences| self.progress.advance(sentences))
+        })
+    }
+
     fn numbers(&self, claim: &ClaimFile, numbers: &Numbers) -> Result<Vec<Cell>> {
+        match self.found(numbers)? {
+            Ok(found) => self.prepared(claim, numbers, &found, |prepared| self.compute(claim, numbers, &prepared)),
+            Err(absent) => Ok(blocked(numbers, &absent)),
+        }
+    }
+
+    /// The data, the model of queries, and that of documents if it is another; or what is not here.
+    fn found(&self, numbers: &Numbers) -> Result<Result<Vec<Found>, String>> {
         let recipe = &numbers.recipe;
         let names = [Some(&recipe.data), Some(&recipe.model), recipe.document_model.as_ref()];
         let (mut found, mut absent) = (Vec::new(), Vec::new());
@@ -58,14 +80,18 @@ impl Checker<'_> {
                 Lookup::Absent(why) => absent.push(why),
             }
         }
-        match &found[..] {
-            [data, models @ ..] if absent.is_empty() => self.compute(claim, numbers, data, models),
-            _ => Ok(blocked(numbers, &absent.join("; "))),
-        }
+        Ok(if absent.is_empty() { Ok(found) } else { Err(absent.join("; ")) })
     }
 
-    /// `models`: that of queries, and that of documents if it is another.
-    fn compute(&self, claim: &ClaimFile, numbers: &Numbers, data: &Found, models: &[Found]) -> Result<Vec<Cell>> {
+    /// Opens the models and reads the sentences, for `then`.
+    fn prepared<T>(
+        &self,
+        claim: &ClaimFile,
+        numbers: &Numbers,
+        found: &[Found],
+        then: impl FnOnce(Prepared<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (data, models) = found.split_first().expect("data comes first");
         let open = |found: &Found| Ok(Model::open(found.name.clone(), found.folder.clone())?.on(self.devices));
         let models = models.iter().map(open).collect::<Result<Vec<_>>>()?;
         let models = Towers::new(&models[0], models.last().expect("there is one of queries"))?;
@@ -83,6 +109,11 @@ impl Checker<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
         self.progress.begin(&claim.id, pairs.iter().map(|pair| 2 * pair.english.len()).sum());
+        then(Prepared { data, models, setup: &setup, languages: &languages, pairs: &pairs })
+    }
+
+    fn compute(&self, claim: &ClaimFile, numbers: &Numbers, prepared: &Prepared<'_>) -> Result<Vec<Cell>> {
+        let Prepared { data, models, setup, languages, pairs } = *prepared;
         let advance = |sentences| self.progress.advance(sentences);
         let how = How { recipe: &setup.queries, batching: self.batching, first: 0, done: &advance };
         let scored =
@@ -94,6 +125,16 @@ impl Checker<'_> {
             .map(|(cell, language)| judged(claim, numbers, cell, &scored[language]))
             .collect()
     }
+}
+
+/// What a claim's recipe is about, ready to be encoded.
+#[derive(Clone, Copy)]
+struct Prepared<'a> {
+    data: &'a Found,
+    models: Towers<'a>,
+    setup: &'a Setup,
+    languages: &'a [&'a str],
+    pairs: &'a [Pair],
 }
 
 /// The claim's recipe with the model's own where the claim is silent.

@@ -1,7 +1,7 @@
 //! `--shard I/N`: a part of the work, for several machines that do one thing.
 
 use snellen::data::text::Text;
-use snellen::encoder::Work;
+use snellen::encoder::{Ahead, Work};
 
 use super::encoding::Encoding;
 use super::{Context, Ending, Failure, progress};
@@ -40,12 +40,16 @@ impl Share {
         let cache = context.embeddings(false);
         let ahead = cache.ahead(&work, (i, n), encoding.batching(), &|n| bar.inc(n as u64))?;
         bar.finish_and_clear();
-        context.note(&format!(
-            "shard {i}/{n}: {} of {texts} texts, {} of them encoded before; without --shard the shards are put together",
-            ahead.texts, ahead.kept
-        ));
+        note(context, (i, n), ahead);
         Ok(Some(Ending::Holds))
     }
+}
+
+/// Says what a shard did.
+pub(super) fn note(context: &Context, (i, n): (usize, usize), Ahead { texts, kept }: Ahead) {
+    context.note(&format!(
+        "shard {i}/{n}: {texts} texts, {kept} of them encoded before; without --shard the shards are put together"
+    ));
 }
 
 /// The texts of a shard.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Verdict, catalogue};
 use snellen::data::atomic;
-use snellen::encoder::{Batching, Order};
+use snellen::encoder::{Ahead, Batching, Order};
 use snellen::report::bundle::{self, Bundle};
 use snellen::report::{self, Format};
 
 use super::project::Project;
-use super::{Context, Ending, Failure, progress};
+use super::{Context, Ending, Failure, progress, shard};
 
 /// The claims that need nothing but the program.
 const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// From the published cell to the bytes: source, what rounding allows, our number, the key, digests of all inputs, and the command that makes it again.
     #[arg(long, conflicts_with = "format")]
     explain: bool,
+    /// Only encode the I-th of N shares of the texts, I from 1, and keep the embeddings in the cache: nothing is told. The same command without it finds them there, and tells.
+    #[arg(long, value_name = "I/N", value_parser = shard::parse, conflicts_with_all = ["explain", "bundle", "format", "output", "no_cache"])]
+    shard: Option<(usize, usize)>,
     /// Also write a bundle (.zip) with which others can check this: claims, runs, manifests and what was found; neither data nor models.
     #[arg(long, value_name = "FILE.zip")]
     bundle: Option<PathBuf>,
@@ -86,7 +89,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let shelf = context.shelf_with(opened.as_ref().and_then(Bundle::manifests).as_deref())?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
-    let no_cache = args.no_cache || (args.claims.is_empty() && args.claims_dir.is_none() && project.is_none());
+    let no_cache = args.no_cache
+        || (args.shard.is_none() && args.claims.is_empty() && args.claims_dir.is_none() && project.is_none());
     let bars = progress::Bars::new(context);
     let checker = Checker {
         shelf: &shelf,
@@ -95,6 +99,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         batching: Batching { tokens: args.batch_tokens, order: args.batch_order, ..Batching::default() },
         progress: &bars,
     };
+    if let Some(shard) = args.shard {
+        let all = claims.iter().map(|claim| checker.ahead(claim, shard)).collect::<Result<Vec<_>, _>>()?;
+        bars.finish();
+        let sum = |what: fn(&Ahead) -> usize| all.iter().map(what).sum::<usize>();
+        shard::note(context, shard, Ahead { texts: sum(|ahead| ahead.texts), kept: sum(|ahead| ahead.kept) });
+        return Ok(Ending::Holds);
+    }
     let checked = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
     bars.finish();
     let outcome = Outcome { claims: checked };

@@ -222,8 +222,11 @@ impl Bundle {
         let mut compared = Compared::default();
         for (cell, found) in now {
             match then.get(&cell) {
-                Some(before) if before == &found => compared.same += 1,
-                Some([value, _]) if !value.is_null() && !found[0].is_null() => compared.moved.push(cell.join(", ")),
+                Some(before) if before.computed() && found.computed() => match before == &found {
+                    true => compared.same += 1,
+                    false => compared.moved.push(found.name),
+                },
+                Some(before) if !before.computed() && !found.computed() => {}
                 _ => compared.alone += 1,
             }
         }
@@ -242,15 +245,32 @@ pub struct Compared {
     pub alone: usize,
 }
 
-/// Value and digest of every cell of a report, by what tells cells apart.
-fn cells(report: &Value) -> Option<BTreeMap<Vec<String>, [Value; 2]>> {
+/// A cell of a report.
+#[derive(PartialEq)]
+struct Found {
+    name: String,
+    value: Value,
+    digest: Value,
+}
+
+impl Found {
+    /// Whether there was something to compute it of.
+    fn computed(&self) -> bool {
+        !self.value.is_null()
+    }
+}
+
+/// Every cell of a report, by its claim and key, but for the digests of what it is of: another model of that name makes another number, not another cell.
+fn cells(report: &Value) -> Option<BTreeMap<String, Found>> {
     let mut cells = BTreeMap::new();
     for claim in report["claims"].as_array()? {
         for cell in claim["cells"].as_array()? {
-            let named = ["language", "direction", "measure"].map(|name| &cell["key"][name]);
-            let name =
-                std::iter::once(&claim["id"]).chain(named).map(|name| name.as_str().unwrap_or_default().to_owned());
-            cells.insert(name.collect(), [cell["value"].clone(), cell["digest"].clone()]);
+            let mut key = cell["key"].as_object()?.clone();
+            key.retain(|name, _| !name.ends_with("_sha256"));
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let name = [&claim["id"], &cell["key"]["language"], &cell["key"]["measure"]].map(text).join(", ");
+            let found = Found { name, value: cell["value"].clone(), digest: cell["digest"].clone() };
+            cells.insert(format!("{} {}", text(&claim["id"]), Value::from(key)), found);
         }
     }
     Some(cells)

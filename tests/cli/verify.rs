@@ -457,3 +457,54 @@ fn a_repository_keeps_its_claims() {
         assert!(refused.contains(said), "{refused}");
     }
 }
+
+#[test]
+fn a_bundle_is_all_it_takes_to_check_again() {
+    let paper =
+        || compared("greater", "").write("snellen.toml", "folders = [\"claims\"]\nclaims = [\"fixture-teacher\"]");
+    let made = paper().then_args(&["verify", "--bundle", "paper.zip"]).status(1);
+    assert!(made.stderr.contains("paper.zip: 2 claims, "), "{}", made.stderr);
+    let bundle = made.read("paper.zip");
+    // The same again, byte for byte.
+    assert_eq!(paper().then_args(&["verify", "--bundle", "paper.zip"]).status(1).read("paper.zip"), bundle);
+    let elsewhere = |bytes: &[u8]| Test::new().write("b.zip", bytes).args(["verify", "b.zip", "--format", "csv"]);
+    let checked = elsewhere(&bundle).status(1);
+    assert!(checked.stdout.contains("\nc,comparison,") && checked.stdout.contains("fixture-teacher"));
+    assert!(checked.stderr.contains("with others: 0; computed only here or only there: 0"), "{}", checked.stderr);
+
+    // A value that its author did not find.
+    let edited = |member: &str, edit: &dyn Fn(String) -> String| {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bundle)).unwrap();
+        let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for i in 0..archive.len() {
+            let mut file = archive.by_index(i).unwrap();
+            let name = file.name().unwrap().into_owned();
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut file, &mut text).unwrap();
+            let (name, text) = if name == member { ("".to_owned(), edit(text)) } else { (name, text) };
+            out.start_file(if name.is_empty() { member } else { &name }, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            std::io::Write::write_all(&mut out, text.as_bytes()).unwrap();
+        }
+        out.finish().unwrap().into_inner()
+    };
+    let other = edited("bundle.json", &|text| text.replacen("\"value\": 0.", "\"value\": 0.1", 1));
+    let said = elsewhere(&other).status(1).stderr;
+    assert!(said.contains("another value or digest than the bundle's") && said.contains("with others: 1;"), "{said}");
+
+    for (bytes, what) in [
+        (edited("bundle.json", &|_| "{}".to_owned()), "is not of a version that this program knows"),
+        (edited("bundle.json", &|text| text.replacen("files/", "../files/", 1)), "is no claim of it"),
+        (bundle[..bundle.len() / 2].to_vec(), "b.zip: no bundle"),
+        (b"PK".to_vec(), "b.zip: no bundle"),
+    ] {
+        let refused = elsewhere(&bytes).refused();
+        assert!(refused.contains(what), "{refused}");
+    }
+    let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    out.start_file("../escaped", zip::write::SimpleFileOptions::default()).unwrap();
+    let refused = elsewhere(&out.finish().unwrap().into_inner()).refused();
+    assert!(refused.contains("would leave its folder"), "{refused}");
+    let refused = elsewhere(&bundle).args(["fixture-teacher"]).refused();
+    assert!(refused.contains("a bundle is checked by itself"), "{refused}");
+}

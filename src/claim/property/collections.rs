@@ -63,8 +63,8 @@ pub(super) fn judged_queries(shelf: &Shelf, data: &[String], below: usize) -> Re
 }
 
 /// How many languages a distillation has, and how many of them have few resources.
-pub(super) fn languages(config: &Path, at_least: usize, low_resource: usize) -> Result<Vec<Finding>> {
-    let read = Config::read(config, &[])?;
+pub(super) fn languages(folder: &Path, config: &Path, at_least: usize, low_resource: usize) -> Result<Vec<Finding>> {
+    let read = Config::read(&folder.join(config), &[])?;
     let mut names: Vec<&str> = read.bitext.iter().map(|source| source.language.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -82,7 +82,7 @@ pub(super) fn languages(config: &Path, at_least: usize, low_resource: usize) -> 
 }
 
 /// The most pairs that a language of a distillation has.
-pub(super) fn bitext(shelf: &Shelf, config: &Path, at_most: usize) -> Result<Finding> {
+pub(super) fn bitext(shelf: &Shelf, folder: &Path, config: &Path, at_most: usize) -> Result<Finding> {
     let finding = |value, holds, why| Finding {
         subject: config.display().to_string(),
         measure: "pairs",
@@ -91,7 +91,8 @@ pub(super) fn bitext(shelf: &Shelf, config: &Path, at_most: usize) -> Result<Fin
         holds,
         why,
     };
-    let read = Config::read(config, &[])?;
+    let path = folder.join(config);
+    let read = Config::read(&path, &[])?;
     let held_out = read.held_out.iter().filter_map(|part| part.data.as_ref());
     let needed = read.bitext.iter().filter_map(|source| source.data.as_ref()).chain(held_out);
     for name in needed {
@@ -99,7 +100,7 @@ pub(super) fn bitext(shelf: &Shelf, config: &Path, at_most: usize) -> Result<Fin
             return Ok(finding(Err(why), false, None));
         }
     }
-    let data = Data::read(&read, shelf, config.parent().unwrap_or(Path::new(".")))?;
+    let data = Data::read(&read, shelf, path.parent().unwrap_or(Path::new(".")))?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for part in &data.bitext {
         *counts.entry(&part.language).or_default() += part.pairs.len();

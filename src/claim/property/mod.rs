@@ -124,9 +124,9 @@ impl Property {
             Self::TransportLoss { part } => vec![implementation::transport_loss(shelf, *part)?],
             Self::DocumentsUnchanged {} => vec![implementation::documents_unchanged(shelf)?],
             Self::Languages { config, at_least, low_resource } => {
-                collections::languages(&folder.join(config), *at_least, *low_resource)?
+                collections::languages(folder, config, *at_least, *low_resource)?
             }
-            Self::Bitext { config, at_most } => vec![collections::bitext(shelf, &folder.join(config), *at_most)?],
+            Self::Bitext { config, at_most } => vec![collections::bitext(shelf, folder, config, *at_most)?],
         };
         Ok(found.into_iter().map(Finding::cell).collect())
     }
