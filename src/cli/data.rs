@@ -34,7 +34,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Machine::Table)]
         format: Machine,
     },
-    /// Print the folder of a set.
+    /// Print the folder of a set that is here.
     Path {
         /// The set.
         name: String,
@@ -62,11 +62,23 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         Command::List { format } => list(&store, *format),
         Command::Fetch(args) => fetch_all(&mut store, args, context),
         Command::Verify { names, format } => verify(&store, names, *format),
-        Command::Path { name } => {
-            writeln!(std::io::stdout(), "{}", store.path(name)?.display())?;
-            Ok(Ending::Holds)
-        }
+        Command::Path { name } => path(&store, name),
     }
+}
+
+/// Scripts go on with what is printed: so there is nothing where files are missing.
+fn path(store: &Store, name: &str) -> Result<Ending, Failure> {
+    let (path, status) = (store.path(name)?, store.status(name, false)?);
+    let absent = status.count(&State::Absent);
+    if absent > 0 {
+        return Err(Failure::Usage(format!(
+            "{name} is not fetched, {absent} of {} files are missing: run `snellen data fetch {name}` (its folder is {})",
+            status.states.len(),
+            path.display()
+        )));
+    }
+    writeln!(std::io::stdout(), "{}", path.display())?;
+    Ok(Ending::Holds)
 }
 
 fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {

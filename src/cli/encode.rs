@@ -39,6 +39,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if same_file(&args.input, &args.output) {
         return Err(Failure::Usage(format!("{}: the output would replace the input", args.output.display())));
     }
+    if args.output.extension().is_none_or(|extension| extension != "safetensors") {
+        return Err(Failure::Usage(format!(
+            "{}: embeddings are written as safetensors: give it a name that ends with .safetensors",
+            args.output.display()
+        )));
+    }
     let model = context.model(&args.model)?;
     let recipe = args.encoding.recipe(&model, &args.prefix.prefix);
     let texts: Vec<String> = shard::part(text::read(&args.input)?, args.shard).into_iter().map(|t| t.text).collect();

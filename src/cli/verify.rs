@@ -9,7 +9,7 @@ use snellen::encoder::{Ahead, Batching, Order};
 use snellen::report::bundle::{self, Bundle};
 use snellen::report::{self, Format};
 
-use super::project::Project;
+use super::project::{FILE, Project};
 use super::{Context, Ending, Failure, progress, shard};
 
 /// The claims that need nothing but the program.
@@ -44,9 +44,9 @@ pub(crate) struct Args {
     /// Also write a bundle (.zip) with which others can check this: claims, runs, manifests and what was found; neither data nor models.
     #[arg(long, value_name = "FILE.zip")]
     bundle: Option<PathBuf>,
-    /// table, json, csv, markdown or junit.
-    #[arg(long, default_value_t = Format::Table)]
-    format: Format,
+    /// table, json, csv, markdown or junit. Default: what the name of --output asks for (.json, .csv, .md, .xml); else table.
+    #[arg(long)]
+    format: Option<Format>,
     /// Write the report here instead of to standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -162,15 +162,17 @@ fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool
 fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     if let Some(path) = &args.output {
         let mut bytes = Vec::new();
-        report::write(outcome, args.format, &mut bytes)?;
+        let asked = path.extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()));
+        report::write(outcome, args.format.or(asked).unwrap_or(Format::Table), &mut bytes)?;
         return Ok(atomic::write(path, &bytes)?);
     }
     let mut out = std::io::stdout().lock();
-    if args.format == Format::Table {
+    let format = args.format.unwrap_or(Format::Table);
+    if format == Format::Table {
         let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
         report::write_table(outcome, color, &mut out)?;
     } else {
-        report::write(outcome, args.format, &mut out)?;
+        report::write(outcome, format, &mut out)?;
     }
     Ok(out.flush()?)
 }
@@ -193,6 +195,14 @@ fn list(args: &Args) -> Result<Ending, Failure> {
     let mut all = catalogue::names().map(built_in).collect::<Result<Vec<_>, _>>()?;
     if let Some(folder) = &args.claims_dir {
         all.extend(in_folder(folder)?);
+    } else if let Some(project) = Project::here()? {
+        all.extend(
+            project
+                .claims()?
+                .into_iter()
+                .filter(|claim| all.iter().all(|other| other.id != claim.id))
+                .collect::<Vec<_>>(),
+        );
     }
     for claim in all {
         writeln!(out, "{:40} {:5} cells  {}", claim.id, claim.cell_count(), claim.title)?;
@@ -215,6 +225,9 @@ fn claims(args: &Args) -> Result<Vec<ClaimFile>, Failure> {
         .map(|name| match further.iter().find(|claim| claim.id == *name) {
             Some(claim) => Ok(claim.clone()),
             None if name.ends_with(".toml") => Ok(ClaimFile::read(Path::new(name))?),
+            None if Path::new(name).is_dir() => {
+                Err(Failure::Usage(format!("{name} is a folder: --claims {name} checks all claims in it")))
+            }
             None => built_in(name),
         })
         .collect()
@@ -257,7 +270,8 @@ pub(super) fn in_folder(folder: &Path) -> Result<Vec<ClaimFile>, Failure> {
     let entries = std::fs::read_dir(folder)
         .map_err(|e| Failure::Usage(format!("{}: cannot read the folder: {e}", folder.display())))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    // The list of a repository's claims may lie among them.
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml") && !path.ends_with(FILE));
     files.sort();
     if files.is_empty() {
         return Err(Failure::Usage(format!("{}: no claim (*.toml) in it", folder.display())));

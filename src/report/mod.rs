@@ -46,6 +46,18 @@ impl Format {
     /// All formats.
     pub const ALL: [Self; 5] = [Self::Table, Self::Json, Self::Csv, Self::Markdown, Self::Junit];
 
+    /// The one that a file's name asks for.
+    #[must_use]
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        match extension {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "md" => Some(Self::Markdown),
+            "xml" => Some(Self::Junit),
+            _ => None,
+        }
+    }
+
     /// The format's name as it is asked for.
     #[must_use]
     pub fn name(self) -> &'static str {

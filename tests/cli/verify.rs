@@ -440,6 +440,19 @@ fn a_repository_keeps_its_claims() {
     assert!(out.contains("fixture-teacher") && out.contains("\nc,comparison,"), "{out}");
     let out = verify("folders = [\"claims\"]").status(1).stdout;
     assert_eq!(out.lines().count(), 3, "{out}");
+    // The list itself is no claim, and --list knows what is kept.
+    assert_eq!(verify("folders = [\".\", \"claims\"]").status(2).stderr, "snellen: .: no claim (*.toml) in it\n");
+    assert!(
+        kept("folders = [\"claims\"]")
+            .then_args(&["verify", "--list"])
+            .status(0)
+            .stdout
+            .contains("One beats the other")
+    );
+    let folder = kept("folders = [\"claims\"]").then_args(&["verify", "claims"]).refused();
+    assert!(folder.contains("claims is a folder: --claims claims checks"), "{folder}");
+    let json = kept("folders = [\"claims\"]").then_args(&["verify", "--output", "out.json"]).status(1).read("out.json");
+    assert!(json.starts_with(b"{"));
     // What is asked for by name is not what is kept.
     let named = kept("folders = [\"claims\"]").then_args(&["verify", "fixture-student"]);
     assert!(!named.status(0).stdout.contains("One beats the other"));

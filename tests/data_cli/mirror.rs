@@ -19,6 +19,10 @@ fn a_mirror_gives_plain_and_packed_files() {
     two_files(&world);
     world.write("mirror/set/a.txt", b"alpha");
     world.gzip("mirror/set/sub/b.txt.gz", b"beta");
+    world
+        .data(&["path", "set"])
+        .ends(2)
+        .complains("set is not fetched, 2 of 2 files are missing: run `snellen data fetch set`");
     let fetched = world.data(&["fetch", "set", "--mirror", &mirror(&world)]).ends(0);
     fetched.prints("set: 2 of 2 files are good (2 new), digest ");
     assert_eq!(world.fetched("set/sub/b.txt").unwrap(), b"beta");
