@@ -3,8 +3,12 @@
 
 cells.csv: a row for each run that is there: condition, seed, data, perturbation, language, measure, value and the run's SHA-256. students.csv: the digests of each student.
 verdicts.csv: every cell of the experiment's claims that was decided. report.py makes the pages of them.
+
+What was recorded of runs that are not here stays: the experiment may be made in parts. A run that is here has to be the recorded one, digest by digest; one that is not is named, takes its place, and makes the
+exit status 1.
 """
 
+import collections
 import csv
 import hashlib
 import json
@@ -76,22 +80,39 @@ def verdicts():
     )
     if told.returncode not in (0, 1):
         sys.exit(told.stderr)
+    undecided = collections.Counter()
     why = re.compile(r"95 % from (\S+) to (\S+), p = (\S+) \((.*)\), d_z = \S+, (\d+) queries")
     for row in csv.DictReader(told.stdout.splitlines()):
         if row["verdict"] == "blocked":
-            print(f"{row['claim']}, {row['language']}: {row['why']}", file=sys.stderr)
+            undecided[row["claim"]] += 1
             continue
         low, high, p, test, queries = why.fullmatch(row["why"]).groups()
         yield row["claim"], row["language"], row["direction"], row["measure"], row["value"], low, high, p, test, queries, row["verdict"]
+    for claim, cells in undecided.items():
+        print(f"{claim}: {cells} cells are not decided, as their runs are not here", file=sys.stderr)
 
 
-def write(name, head, rows):
-    with open(ROOT / "experiments" / name, "w", newline="") as out:
+def write(name, group, key, head, found):
+    """The rows of a table: those found, and those recorded of what is not here. `key`: how many columns tell rows apart; `group`: by how many they are put together. Returns how many are other than recorded."""
+    path = ROOT / "experiments" / name
+    with open(path, newline="") as file:
+        recorded = {tuple(row[:key]): row for row in list(csv.reader(file))[1:]}
+    rows, moved = dict(recorded), 0
+    for row in ([str(field) for field in row] for row in found):
+        # The last field decides: a digest, or a verdict.
+        before = recorded.get(tuple(row[:key]))
+        if before is not None and before[-1] != row[-1]:
+            print(f"{name}: {', '.join(row[:key])}: {row[-1]}, recorded was {before[-1]}", file=sys.stderr)
+            moved += 1
+        rows[tuple(row[:key])] = row
+    with open(path, "w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(head)
-        writer.writerows(rows)
+        writer.writerows(sorted(rows.values(), key=lambda row: row[:group]))
+    return moved
 
 
-write("cells.csv", ["condition", "seed", "data", "perturbation", "language", "measure", "value", "run_sha256"], cells())
-write("students.csv", ["condition", "seed", "steps", "configuration_sha256", "model_sha256", "log_sha256"], students())
-write("verdicts.csv", ["claim", "cell", "kind", "measure", "difference", "low", "high", "p", "test", "queries", "verdict"], verdicts())
+moved = write("cells.csv", 2, 6, ["condition", "seed", "data", "perturbation", "language", "measure", "value", "run_sha256"], cells())
+moved += write("students.csv", 2, 2, ["condition", "seed", "steps", "configuration_sha256", "model_sha256", "log_sha256"], students())
+moved += write("verdicts.csv", 0, 4, ["claim", "cell", "kind", "measure", "difference", "low", "high", "p", "test", "queries", "verdict"], verdicts())
+sys.exit(1 if moved else 0)
