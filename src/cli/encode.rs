@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use snellen::data::atomic;
 use snellen::data::spool::Spool;
 use snellen::data::text;
 use snellen::encoder::file::{self, Rows};
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if same_file(&args.input, &args.output) {
         return Err(Failure::Usage(format!("{}: the output would replace the input", args.output.display())));
     }
+    atomic::check(&args.output)?;
     if args.output.extension().is_none_or(|extension| extension != "safetensors") {
         return Err(Failure::Usage(format!(
             "{}: embeddings are written as safetensors: give it a name that ends with .safetensors",
