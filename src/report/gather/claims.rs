@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::cells::by_level;
 use super::number;
 use super::pictures::draw;
-use crate::Result;
 use crate::claim::catalogue;
 use crate::data::FileFault;
 use crate::report::bars::{Bar, Bars};
 use crate::report::page::{Narrowed, Picture, Section, Table};
+
+#[derive(Deserialize)]
+struct Checked {
+    claims: Vec<Claim>,
+}
 
 #[derive(Deserialize)]
 struct Claim {
@@ -26,6 +31,7 @@ struct Claim {
 struct Cell {
     key: Key,
     published: String,
+    #[serde(deserialize_with = "exact")]
     value: Option<f64>,
     digits: usize,
     verdict: String,
@@ -47,6 +53,12 @@ struct Key {
     arith: u32,
 }
 
+/// The number that was written: `serde_json` itself may miss its last bit, which is what claims are about.
+fn exact<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> {
+    let written = Option::<Box<RawValue>>::deserialize(reader)?;
+    written.map(|number| number.get().parse().map_err(D::Error::custom)).transpose()
+}
+
 impl Cell {
     fn printed(&self) -> Option<f64> {
         self.published.parse().ok()
@@ -60,12 +72,13 @@ impl Cell {
 }
 
 /// A section a claim.
-pub(super) fn sections(path: &Path, found: &Value) -> Result<Vec<Section>> {
+pub(super) fn sections(path: &Path) -> crate::Result<Vec<Section>> {
     let wrong = |e: serde_json::Error| {
         FileFault::content(path.display(), format!("not what `verify --format json` writes: {e}"))
     };
-    let claims = Vec::<Claim>::deserialize(&found["claims"]).map_err(wrong)?;
-    Ok(claims.iter().map(|claim| section(path, claim)).collect())
+    let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
+    let checked: Checked = serde_json::from_slice(&bytes).map_err(wrong)?;
+    Ok(checked.claims.iter().map(|claim| section(path, claim)).collect())
 }
 
 fn section(path: &Path, claim: &Claim) -> Section {

@@ -30,7 +30,9 @@ pub fn gather(title: &str, paths: &[PathBuf]) -> Result<Page> {
         if meta.is_dir() {
             folder(path, &mut sections)?;
         } else {
-            sections.extend(claims::sections(path, &json(path)?)?);
+            // What is no JSON at all is said by line.
+            json(path)?;
+            sections.extend(claims::sections(path)?);
         }
         if sections.len() == before {
             let what = "no results: expected what a command wrote with --output, or `verify --format json`";
@@ -59,7 +61,7 @@ fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
             if let Ok(found) = json(name)
                 && found["claims"].is_array()
             {
-                sections.extend(claims::sections(name, &found)?);
+                sections.extend(claims::sections(name)?);
             }
         }
     }
