@@ -14,7 +14,6 @@ const WAYS = {
   light: { viewport: { width: 1280, height: 900 }, colorScheme: "light" },
   dark: { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
   phone: { viewport: { width: 390, height: 844 }, colorScheme: "light", isMobile: true },
-  "dark phone": { viewport: { width: 390, height: 844 }, colorScheme: "dark", isMobile: true },
 };
 
 const browser = await chromium.launch({
