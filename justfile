@@ -8,6 +8,32 @@ default:
 ci:
     bash .ci/run
 
+# A program that needs no library of the system, for any Linux with an x86-64 processor. It is without GPUs: NVIDIA's driver is a shared library, which a static program cannot load. rustup fetches the target where it is not here; a dependency has a few lines of assembly, which want musl-gcc (Debian: musl-tools).
+static:
+    rustup target add x86_64-unknown-linux-musl
+    cargo build --release --locked --target x86_64-unknown-linux-musl --no-default-features --features cli
+    target/x86_64-unknown-linux-musl/release/snellen verify
+
+# A wheel with the program in it, in target/wheels, tried in a fresh environment. It is not published.
+wheel:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    python3 -m pip install --quiet --upgrade --target target/wheel-tools maturin==1.16.0
+    rm -rf target/wheels target/wheel-tried
+    PYTHONPATH=target/wheel-tools target/wheel-tools/bin/maturin build --release --locked --out target/wheels
+    python3 -m venv target/wheel-tried
+    target/wheel-tried/bin/pip install --quiet --no-index target/wheels/snellen-*.whl
+    target/wheel-tried/bin/snellen verify
+
+# Manual pages and completions, in target/share: what a package puts beside the program.
+share:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release --locked
+    target/release/snellen manual --output target/share/man/man1
+    mkdir -p target/share/completions
+    for shell in bash zsh fish; do target/release/snellen completions $shell >target/share/completions/snellen.$shell; done
+
 # The built-in claims: seconds, nothing to fetch.
 verify:
     cargo run --release -- verify

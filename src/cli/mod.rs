@@ -15,6 +15,7 @@ mod encoding;
 mod invariance;
 mod made;
 mod merge;
+mod manual;
 mod model;
 mod perturb;
 mod perturbing;
@@ -46,7 +47,12 @@ use snellen::kernel::isa::Isa;
 
 /// The eye chart for cross-lingual retrieval: says cell by cell whether a published number holds.
 #[derive(Parser)]
-#[command(name = "snellen", version, max_term_width = 100)]
+#[command(
+    name = "snellen",
+    version,
+    max_term_width = 100,
+    after_long_help = "Exit status: 0 it holds; 1 a number does not hold; 2 it could not be told: usage, or an input missing, corrupt or unreadable."
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -104,6 +110,7 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    Manual(manual::Args),
 }
 
 impl Command {
@@ -301,6 +308,7 @@ fn obey(cli: &Cli, context: &Context) -> Result<Ending, Failure> {
         Command::Report(args) => report::run(args, context),
         Command::Doctor => doctor::run(context),
         Command::Completions { shell } => completions(*shell),
+        Command::Manual(args) => manual::run(args, context),
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod distill;
 mod encode;
 mod invariance;
+mod manual;
 mod perturb;
 mod report;
 mod robustness;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::test::{Test, root};
 
-/// Results of four commands, beside each other in `all`.
+/// Results of five commands, beside each other in `all`.
 fn results() -> Test {
     let test = Test::new().args(["verify", "--format", "json", "--output", "all/claims/verify.json"]).status(0);
     let student = ["--model", "fixture-student", "--data", "fixture-bitext", "--quiet"];
@@ -25,13 +25,15 @@ fn results() -> Test {
     let config = "teacher = \"fixture-student\"\nsteps = 2\nbatch = 2\nbitext = [{ language = \"swh\", file = \"p.tsv\" }]\nobjective = { pooled = 1.0 }\n";
     let test = test.then().write("p.tsv", pairs).write("c.toml", config);
     let test = test.args(["distill", "--config", "c.toml", "--output", "all/student", "--quiet"]).status(0);
-    test.then()
+    let align =
+        ["align", "--teacher", "fixture-teacher", "--bitext", "p.tsv", "--heat-maps", "3", "--output", "all/align"];
+    test.then().args(align).status(0).then()
 }
 
 #[test]
 fn a_page_of_everything() {
     let out = results().args(["report", "all", "--output", "page.html", "--title", "All <of> it"]).stdout("").status(0);
-    assert_eq!(out.stderr, "page.html: 5 results, 6 tables, 12 pictures\n");
+    assert_eq!(out.stderr, "page.html: 6 results, 7 tables, 13 pictures\n");
     let page = String::from_utf8(out.read("page.html")).unwrap();
     for part in [
         "<title>All &lt;of&gt; it</title>",
@@ -39,6 +41,12 @@ fn a_page_of_everything() {
         "distillation: fixture-student teaches fixture-student",
         "<code>snellen task tatoeba --output all/tatoeba --model fixture-student --data fixture-bitext --quiet</code>",
         "<td class=\"verdict identical\">identical</td>",
+        "<p>Of 40 published cells 40 hold.</p>",
+        "alignment: fixture-teacher and fixture-teacher",
+        "Transport plan of pair 3: ",
+        "alt=\"Bars: accuracy; swh-eng 0.7361, ",
+        "deu-eng alone: <code>snellen verify fixture-student --languages deu-eng</code>",
+        "deu-eng alone: <code>snellen task tatoeba --model fixture-student --data fixture-bitext --quiet --languages deu-eng</code>",
         "Content-Security-Policy",
     ] {
         assert!(page.contains(part), "{part}");
@@ -66,7 +74,7 @@ fn a_page_of_everything() {
         while !matches!(reader.read_event().unwrap(), quick_xml::events::Event::Eof) {}
         pictures += 1;
     }
-    assert_eq!(pictures, 12);
+    assert_eq!(pictures, 13);
     // The same results give the same page, but for how long they took.
     let again = out.then().args(["report", "all", "--output", "again.html", "--title", "All <of> it"]).status(0);
     assert_eq!(again.read("again.html"), page.as_bytes());
@@ -79,6 +87,9 @@ fn tables_that_paste_and_numbers_for_machines() {
     let sections = json["page"]["sections"].as_array().unwrap();
     assert_eq!((sections.len(), &json["schema"]), (3, &1.into()));
     assert_eq!(sections[0]["tables"][0]["rows"].as_array().unwrap().len(), 5);
+    // Numbers that are equal to the last bit are said to be, whatever their digits.
+    let gaps = sections[1..].iter().flat_map(|claim| claim["tables"][0]["rows"].as_array().unwrap()).map(|row| &row[5]);
+    assert!(gaps.clone().count() == 40 && gaps.clone().all(|gap| gap == "0.000"), "{:?}", gaps.collect::<Vec<_>>());
     let out = out.then().args(["report", "all/tatoeba"]).status(0);
     assert!(out.stdout.contains("| deu-eng | xx-en | dense | 0.847222 |"), "{}", out.stdout);
     let out = out.then().args(["report", "all/tatoeba", "--output", "t.tex"]).status(0);

@@ -103,7 +103,11 @@ fn cells_are_found_beside_the_claim_and_have_to_be_utf8() {
     std::fs::write(&path, TOML).unwrap();
     assert!(ClaimFile::read(&path).unwrap_err().to_string().contains("c.csv: cannot read"));
     std::fs::write(folder.path().join("c.csv"), CSV).unwrap();
-    assert_eq!(ClaimFile::read(&path).unwrap(), ClaimFile::parse("c.toml", TOML, "c.csv", CSV).unwrap());
+    let (read, parsed) = (ClaimFile::read(&path).unwrap(), ClaimFile::parse("c.toml", TOML, "c.csv", CSV).unwrap());
+    assert_eq!(read.content, parsed.content);
+    let written = |claim: &ClaimFile| claim.written.iter().map(|file| file.text.clone()).collect::<Vec<_>>();
+    assert_eq!(written(&read), [TOML, CSV]);
+    assert_eq!(written(&read), written(&parsed));
     std::fs::write(folder.path().join("c.csv"), b"language,measure,value,digest\n\xff").unwrap();
     assert!(ClaimFile::read(&path).unwrap_err().to_string().ends_with("c.csv, line 2: not UTF-8"));
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{draw, fact, number};
+use super::pictures::draw;
+use super::{fact, numbers};
 use crate::Result;
 use crate::data::{FileFault, levels};
 use crate::report::bars::{Bar, Bars};
@@ -59,14 +60,15 @@ pub(super) fn section(path: &Path, summary: &Value) -> Result<Section> {
         cell.key.measure == *measure && (&cell.key.system, &cell.key.direction) == (&key.system, &key.direction)
     });
     let bars = first.filter_map(|cell| Some((cell.key.language.clone(), cell.value?, None))).collect();
-    let pictures = vec![draw(&by_level(&format!("{title}: {measure}"), bars))];
+    let caption = format!("{measure}: a bar a language, those with few resources first");
+    let pictures = vec![draw(&caption, &by_level(measure, bars))];
     Ok(Section { title, facts, pictures, tables: vec![table(&cells)], ..Section::default() })
 }
 
 /// A row a language, direction and system; a column a measure.
 fn table(cells: &[Cell]) -> Table {
     let mut measures: Vec<&str> = Vec::new();
-    let mut rows: Vec<([&str; 3], Vec<String>)> = Vec::new();
+    let mut rows: Vec<([&str; 3], Vec<Option<f64>>)> = Vec::new();
     for Cell { key, value } in cells {
         let column = measures.iter().position(|measure| *measure == key.measure).unwrap_or_else(|| {
             measures.push(&key.measure);
@@ -78,15 +80,19 @@ fn table(cells: &[Cell]) -> Table {
             rows.len() - 1
         });
         let fields = &mut rows[row].1;
-        fields.resize(fields.len().max(column + 1), String::new());
-        fields[column] = number(*value);
+        fields.resize(fields.len().max(column + 1), None);
+        fields[column] = *value;
     }
+    let columns: Vec<Vec<String>> = (0..measures.len())
+        .map(|column| {
+            numbers(&rows.iter().map(|(_, values)| values.get(column).copied().flatten()).collect::<Vec<_>>())
+        })
+        .collect();
     let head = ["language", "direction", "system"].iter().chain(&measures).map(|name| (*name).to_owned()).collect();
-    let fields = |(name, mut values): ([&str; 3], Vec<String>)| {
-        values.resize(measures.len(), String::new());
-        name.map(str::to_owned).into_iter().chain(values).collect()
+    let fields = |(row, (name, _)): (usize, &([&str; 3], _))| {
+        name.map(str::to_owned).into_iter().chain(columns.iter().map(|column| column[row].clone())).collect()
     };
-    Table { title: "Cells".to_owned(), head, words: 3, rows: rows.into_iter().map(fields).collect() }
+    Table { title: "Cells".to_owned(), head, words: 3, rows: rows.iter().enumerate().map(fields).collect() }
 }
 
 /// A bar a language, those with few resources first; with what was published.

@@ -2,15 +2,22 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::cells::by_level;
-use super::{draw, number};
-use crate::Result;
+use super::number;
+use super::pictures::draw;
+use crate::claim::catalogue;
 use crate::data::FileFault;
 use crate::report::bars::{Bar, Bars};
-use crate::report::page::{Picture, Section, Table};
+use crate::report::page::{Narrowed, Picture, Section, Table};
+
+#[derive(Deserialize)]
+struct Checked {
+    claims: Vec<Claim>,
+}
 
 #[derive(Deserialize)]
 struct Claim {
@@ -24,6 +31,7 @@ struct Claim {
 struct Cell {
     key: Key,
     published: String,
+    #[serde(deserialize_with = "exact")]
     value: Option<f64>,
     digits: usize,
     verdict: String,
@@ -45,6 +53,12 @@ struct Key {
     arith: u32,
 }
 
+/// The number that was written: `serde_json` itself may miss its last bit, which is what claims are about.
+fn exact<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> {
+    let written = Option::<Box<RawValue>>::deserialize(reader)?;
+    written.map(|number| number.get().parse().map_err(D::Error::custom)).transpose()
+}
+
 impl Cell {
     fn printed(&self) -> Option<f64> {
         self.published.parse().ok()
@@ -58,12 +72,13 @@ impl Cell {
 }
 
 /// A section a claim.
-pub(super) fn sections(path: &Path, found: &Value) -> Result<Vec<Section>> {
+pub(super) fn sections(path: &Path) -> crate::Result<Vec<Section>> {
     let wrong = |e: serde_json::Error| {
         FileFault::content(path.display(), format!("not what `verify --format json` writes: {e}"))
     };
-    let claims = Vec::<Claim>::deserialize(&found["claims"]).map_err(wrong)?;
-    Ok(claims.iter().map(|claim| section(path, claim)).collect())
+    let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
+    let checked: Checked = serde_json::from_slice(&bytes).map_err(wrong)?;
+    Ok(checked.claims.iter().map(|claim| section(path, claim)).collect())
 }
 
 fn section(path: &Path, claim: &Claim) -> Section {
@@ -81,14 +96,22 @@ fn section(path: &Path, claim: &Claim) -> Section {
             facts.push((name.to_owned(), value.clone()));
         }
     }
+    // Where the file of another claim lies is not among the results.
+    let built_in = catalogue::by_name(&claim.id).is_ok_and(|found| found.is_some());
+    let command = if built_in { ["snellen", "verify", &claim.id].map(str::to_owned).to_vec() } else { Vec::new() };
+    if !built_in {
+        facts.push(("claim".to_owned(), "not built in: `snellen verify FILE.toml`, with its file".to_owned()));
+    }
+    let first = claim.cells.first().map_or("", |cell| cell.key.language.as_str());
     Section {
         title: format!("{}: {}", claim.id, claim.title),
         path: path.display().to_string(),
-        command: ["snellen", "verify", &claim.id].map(str::to_owned).to_vec(),
+        narrowed: Narrowed::language(first, &command),
+        command,
         facts,
         pictures: pictures(claim),
         verdicts: counts(claim),
-        tables: vec![cells(claim)],
+        tables: vec![cells(claim), remarks(claim)].into_iter().filter(|table| !table.rows.is_empty()).collect(),
     }
 }
 
@@ -104,25 +127,45 @@ fn counts(claim: &Claim) -> Vec<(String, usize)> {
 }
 
 fn cells(claim: &Claim) -> Table {
-    let head =
-        ["language", "measure", "verdict", "published", "ours", "gap", "why", "digest"].map(str::to_owned).to_vec();
+    let head = ["language", "measure", "verdict", "published", "ours", "gap", "digest"].map(str::to_owned).to_vec();
     let row = |cell: &Cell| {
-        let Cell { key, published, value, verdict, digest, why, .. } = cell;
+        let Cell { key, published, value, verdict, digest, .. } = cell;
+        // Where the two are not the same, the difference may be in the last digit.
+        let ours = match value {
+            Some(value) if matches!(verdict.as_str(), "differs" | "higher") => value.to_string(),
+            _ => number(*value),
+        };
         let digest: String = digest.iter().flat_map(|digest| digest.chars().take(16)).collect();
         let gap = cell.gap().map_or(String::new(), |gap| format!("{gap:.3}"));
-        vec![
-            key.language.clone(),
-            key.measure.clone(),
-            verdict.clone(),
-            published.clone(),
-            number(*value),
-            gap,
-            why.clone().unwrap_or_default(),
-            digest,
-        ]
+        vec![key.language.clone(), key.measure.clone(), verdict.clone(), published.clone(), ours, gap, digest]
     };
-    let title = "Cells; gap: the difference as a share of half a unit of the last printed digit".to_owned();
+    let title = "Cells; a gap of 1 is all that rounding allows".to_owned();
     Table { title, head, words: 3, rows: claim.cells.iter().map(row).collect() }
+}
+
+/// What there is to say of cells; what is said of several stands once.
+fn remarks(claim: &Claim) -> Table {
+    let mut said: Vec<(&str, Vec<&Key>)> = Vec::new();
+    for cell in &claim.cells {
+        let Some(why) = &cell.why else { continue };
+        match said.iter_mut().find(|(other, _)| other == why) {
+            Some((_, keys)) => keys.push(&cell.key),
+            None => said.push((why, vec![&cell.key])),
+        }
+    }
+    let row = |(why, keys): &(&str, Vec<&Key>)| {
+        let of = match keys[..] {
+            [key] => format!("{}, {}", key.language, key.measure),
+            _ => format!("{} cells", keys.len()),
+        };
+        vec![of, (*why).to_owned()]
+    };
+    Table {
+        title: "Remarks".to_owned(),
+        head: ["cells", "remark"].map(str::to_owned).to_vec(),
+        words: 2,
+        rows: said.iter().map(row).collect(),
+    }
 }
 
 fn pictures(claim: &Claim) -> Vec<Picture> {
@@ -131,7 +174,11 @@ fn pictures(claim: &Claim) -> Vec<Picture> {
     };
     let of = claim.cells.iter().filter(|cell| cell.key.measure == *measure);
     let bars = of.filter_map(|cell| Some((cell.key.language.clone(), cell.value?, cell.printed()))).collect();
-    vec![draw(&by_level(&format!("{}: {measure}; lines: as published", claim.id), bars)), draw(&closeness(claim))]
+    let caption =
+        format!("{measure}: a bar a language, those with few resources first; a line where the published value stands");
+    let close =
+        "How close each decision was: how far ours is from what is published, as a share of what rounding allows";
+    vec![draw(&caption, &by_level(measure, bars)), draw(close, &closeness(claim))]
 }
 
 /// How many decisions were how close.
@@ -154,5 +201,5 @@ fn closeness(claim: &Claim) -> Bars {
         let group = if most <= 1.0 { "what rounding allows" } else { "more than that" };
         Bar { label: label.to_owned(), group: group.to_owned(), value: within as f64, mark: None }
     });
-    Bars { title: format!("{}: how close each decision was", claim.id), bars: bars.into(), decimals: 0 }
+    Bars { title: format!("{} cells by gap", gaps.len()), bars: bars.into(), decimals: 0 }
 }

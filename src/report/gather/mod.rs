@@ -2,6 +2,7 @@
 
 mod cells;
 mod claims;
+mod pictures;
 mod runs;
 mod summaries;
 mod training;
@@ -10,8 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::bars::{self, Bars};
-use super::page::{Page, Picture, Section};
+use super::page::{Narrowed, Page, Section, Table};
 use crate::Result;
 use crate::data::FileFault;
 
@@ -30,12 +30,17 @@ pub fn gather(title: &str, paths: &[PathBuf]) -> Result<Page> {
         if meta.is_dir() {
             folder(path, &mut sections)?;
         } else {
-            sections.extend(claims::sections(path, &json(path)?)?);
+            // What is no JSON at all is said by line.
+            json(path)?;
+            sections.extend(claims::sections(path)?);
         }
         if sections.len() == before {
             let what = "no results: expected what a command wrote with --output, or `verify --format json`";
             return Err(FileFault::content(path.display(), what).into());
         }
+    }
+    for table in sections.iter_mut().flat_map(|section| &mut section.tables) {
+        drop_empty_columns(table);
     }
     Ok(Page { title: title.to_owned(), sections })
 }
@@ -56,7 +61,7 @@ fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
             if let Ok(found) = json(name)
                 && found["claims"].is_array()
             {
-                sections.extend(claims::sections(name, &found)?);
+                sections.extend(claims::sections(name)?);
             }
         }
     }
@@ -83,17 +88,31 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
         let made = json(&path.join(MADE))?;
         let words = made["command"].as_array().into_iter().flatten();
         found.command = words.filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+        found.narrowed = language(&found.tables).and_then(|language| Narrowed::language(language, &found.command));
         for name in ["version", "isa", "threads", "system", "seconds"] {
             found.facts.extend(fact(&made, name));
         }
     }
-    for name in names.iter().filter(|name| name.extension().is_some_and(|extension| extension == "svg")) {
-        let svg = std::fs::read_to_string(name).map_err(FileFault::io("read", name))?;
-        let title = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        found.pictures.push(Picture { title: format!("{}: {title}", found.title), svg });
-    }
+    found.pictures.extend(pictures::drawn(names)?);
     found.pictures.extend(runs::histograms(names)?);
     Ok(section)
+}
+
+/// The language of the first row of the first table that has a row a language.
+fn language(tables: &[Table]) -> Option<&str> {
+    let table = tables.iter().find(|table| table.head.first().is_some_and(|name| name == "language"))?;
+    Some(table.rows.first()?.first()?.as_str())
+}
+
+/// Columns in which nothing stands say nothing, and make a table wide.
+fn drop_empty_columns(table: &mut Table) {
+    for column in (0..table.head.len()).rev() {
+        if table.rows.iter().all(|row| row[column].is_empty()) && !table.rows.is_empty() {
+            table.head.remove(column);
+            table.rows.iter_mut().for_each(|row| drop(row.remove(column)));
+            table.words -= usize::from(column < table.words);
+        }
+    }
 }
 
 fn json(path: &Path) -> Result<Value> {
@@ -105,6 +124,7 @@ fn json(path: &Path) -> Result<Value> {
 fn fact(values: &Value, name: &str) -> Option<(String, String)> {
     let value = match &values[name] {
         Value::Null => return None,
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
@@ -116,15 +136,17 @@ fn lacks(path: &Path, what: &str) -> FileFault {
     FileFault::content(path.display(), format!("{what} is missing: this program did not write it so"))
 }
 
-fn draw(chart: &Bars) -> Picture {
-    let mut svg = Vec::new();
-    bars::write(chart, &mut svg).expect("memory can be written");
-    Picture { title: chart.title.clone(), svg: String::from_utf8(svg).expect("SVG is text") }
-}
-
-/// A number for people: six significant digits at most after the point.
+/// A number for people: six digits at most after the point.
 fn number(value: Option<f64>) -> String {
     value.map_or(String::new(), |value| {
         if value.fract() == 0.0 && value.abs() < 1e15 { value.to_string() } else { format!("{value:.6}") }
     })
+}
+
+/// Numbers of a column for people: whole ones without a point, or all with as many digits.
+fn numbers(values: &[Option<f64>]) -> Vec<String> {
+    let whole = values.iter().flatten().all(|value| value.fract() == 0.0 && value.abs() < 1e15);
+    let one =
+        |value: &Option<f64>| value.map_or(String::new(), |value| format!("{value:.*}", if whole { 0 } else { 6 }));
+    values.iter().map(one).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::draw;
+use super::pictures::draw;
 use crate::Result;
 use crate::data::trec::{Qrels, TrecFile};
 use crate::report::bars::{Bar, Bars};
@@ -55,6 +55,7 @@ fn histogram(run: &Path, qrels: &Path) -> Result<Option<Picture>> {
         Bar { label, group: group.to_owned(), value: within as f64, mark: None }
     });
     let name = run.file_stem().unwrap_or_default().to_string_lossy();
-    let title = format!("{name}: queries by how far the best relevant document is above the best other");
-    Ok(Some(draw(&Bars { title, bars: bars.collect(), decimals: 0 })))
+    let caption = format!("{name}: queries by how far the best relevant document is scored above the best other one");
+    let title = format!("{name}, {} queries by margin", margins.len());
+    Ok(Some(draw(&caption, &Bars { title, bars: bars.collect(), decimals: 0 })))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{cells, fact, lacks, number};
+use super::{cells, fact, lacks};
 use crate::Result;
 use crate::report::page::{Section, Table};
 
@@ -17,7 +17,7 @@ pub(super) fn section(path: &Path, summary: &Value) -> Result<Option<Section>> {
         Some(robustness(path, summary)?)
     } else if has("methods") {
         Some(attack(path, summary)?)
-    } else if summary["teacher"].is_string() && summary["pairs"].is_number() {
+    } else if summary["teacher"]["name"].is_string() && summary["pairs"].is_number() {
         Some(alignment(summary))
     } else {
         None
@@ -27,19 +27,15 @@ pub(super) fn section(path: &Path, summary: &Value) -> Result<Option<Section>> {
 /// Columns of rows of objects: those of words first.
 fn table(title: &str, rows: &[Value], words: &[&str], numbers: &[&str]) -> Table {
     let name = |path: &&str| path.rsplit('.').next().unwrap_or_default().replace('_', " ");
-    let field = |row: &Value, path: &str| {
-        let value = path.split('.').fold(row, |value, name| &value[name]);
-        match value {
-            Value::String(text) => text.clone(),
-            Value::Number(_) => number(value.as_f64()),
-            _ => String::new(),
-        }
-    };
+    let value = |row: &Value, path: &str| path.split('.').fold(row, |value, name| &value[name]).clone();
+    let word = |path: &&str| rows.iter().map(|row| value(row, path).as_str().unwrap_or_default().to_owned()).collect();
+    let number = |path: &&str| super::numbers(&rows.iter().map(|row| value(row, path).as_f64()).collect::<Vec<_>>());
+    let columns: Vec<Vec<String>> = words.iter().map(word).chain(numbers.iter().map(number)).collect();
     Table {
         title: title.to_owned(),
         head: words.iter().chain(numbers).map(name).collect(),
         words: words.len(),
-        rows: rows.iter().map(|row| words.iter().chain(numbers).map(|path| field(row, path)).collect()).collect(),
+        rows: (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect(),
     }
 }
 
@@ -76,22 +72,28 @@ fn robustness(path: &Path, summary: &Value) -> Result<Section> {
 
 fn attack(path: &Path, summary: &Value) -> Result<Section> {
     let methods = rows(path, summary, "methods")?;
-    let mut tables = vec![table(
-        "Methods",
-        methods,
-        &["method", "how", "digest"],
-        &["queries", "unmoved", "candidates", "p_against_random", "held_less_than_random"],
-    )];
+    let mut points = Vec::new();
     for method in methods {
-        let title =
-            format!("{}: edits allowed, and how many queries are held", method["method"].as_str().unwrap_or_default());
-        tables.push(table(
-            &title,
-            rows(path, method, "curve")?,
-            &[],
-            &["budget", "held", "success", "margin", "edits"],
-        ));
+        for point in rows(path, method, "curve")? {
+            let mut point = point.clone();
+            point["method"] = method["method"].clone();
+            points.push(point);
+        }
     }
+    let tables = vec![
+        table(
+            "Methods",
+            methods,
+            &["method", "how", "digest"],
+            &["queries", "unmoved", "candidates", "p_against_random", "held_less_than_random"],
+        ),
+        table(
+            "Edits allowed, and the share of queries that are held",
+            &points,
+            &["method"],
+            &["budget", "held", "success", "margin", "edits"],
+        ),
+    ];
     Ok(Section {
         title: format!("attack on {}", summary["model"].as_str().unwrap_or_default()),
         facts: facts(summary, &["model", "model_sha256", "pooling", "prefix", "until", "seed", "arith", "digest"]),
@@ -101,33 +103,46 @@ fn attack(path: &Path, summary: &Value) -> Result<Section> {
 }
 
 fn alignment(summary: &Value) -> Section {
+    let name = |side: &str| summary[side]["name"].as_str().unwrap_or_default();
     let mut values = Vec::new();
     flatten("", summary, &mut values);
+    let (means, of): (Vec<_>, Vec<_>) = values.into_iter().partition(|(name, _)| name.starts_with("means."));
+    let mean = |(name, value): (String, String)| {
+        let value = value.parse().map_or(value, short);
+        vec![name.trim_start_matches("means.").replace('_', " "), value]
+    };
     Section {
-        title: format!(
-            "alignment: {} and {}",
-            summary["teacher"].as_str().unwrap_or_default(),
-            summary["student"].as_str().unwrap_or("itself")
-        ),
+        title: format!("alignment: {} and {}", name("teacher"), name("student")),
+        facts: of
+            .into_iter()
+            .filter(|(name, _)| name != "schema")
+            .map(|(name, value)| (name.replace(['_', '.'], " "), value))
+            .collect(),
         tables: vec![Table {
-            title: "Means over pairs, and what they are of".to_owned(),
-            head: ["name", "value"].map(str::to_owned).to_vec(),
-            words: 2,
-            rows: values,
+            title: "Means over pairs".to_owned(),
+            head: ["of", "mean"].map(str::to_owned).to_vec(),
+            words: 1,
+            rows: means.into_iter().map(mean).collect(),
         }],
         ..Section::default()
     }
 }
 
-/// A row a value, those of an object under its name.
-fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+/// Six digits after the point; errors of solvers are smaller.
+fn short(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-4 { format!("{value:.1e}") } else { format!("{value:.6}") }
+}
+
+/// Values with their names, those of an object under its name.
+fn flatten(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(values) => {
             let inner = |inner: &String| if name.is_empty() { inner.clone() } else { format!("{name}.{inner}") };
-            values.iter().for_each(|(key, value)| flatten(&inner(key), value, rows));
+            values.iter().for_each(|(key, value)| flatten(&inner(key), value, found));
         }
-        Value::String(text) => rows.push(vec![name.to_owned(), text.clone()]),
+        Value::String(text) if text.is_empty() => found.push((name.to_owned(), "\"\"".to_owned())),
+        Value::String(text) => found.push((name.to_owned(), text.clone())),
         Value::Null => {}
-        other => rows.push(vec![name.to_owned(), other.to_string()]),
+        other => found.push((name.to_owned(), other.to_string())),
     }
 }

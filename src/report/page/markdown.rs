@@ -16,6 +16,10 @@ pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         if !section.command.is_empty() {
             writeln!(out, "    {}\n", shell(&section.command).replace(char::is_control, " "))?;
         }
+        if let Some(one) = &section.narrowed {
+            let command = shell(&one.command).replace(char::is_control, " ");
+            writeln!(out, "{} alone:\n\n    {command}\n", escape(&one.row))?;
+        }
         for (name, value) in &section.facts {
             writeln!(out, "- {}: {}", escape(name), escape(value))?;
         }

@@ -30,6 +30,8 @@ pub struct Section {
     pub path: String,
     /// What makes it again, word by word; of results that do not say it there is none.
     pub command: Vec<String>,
+    /// What makes one row of its tables again, as an example.
+    pub narrowed: Option<Narrowed>,
     /// What there is to know of all its numbers: models, data, digests.
     pub facts: Vec<(String, String)>,
     /// Of a claim: how many cells got which verdict.
@@ -40,11 +42,43 @@ pub struct Section {
     pub tables: Vec<Table>,
 }
 
+/// A command for a row alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Narrowed {
+    /// What the row begins with.
+    pub row: String,
+    /// The command, word by word.
+    pub command: Vec<String>,
+}
+
+impl Narrowed {
+    /// `command` for the rows of one language; whatever it was asked for, and where it wrote that, is left out.
+    #[must_use]
+    pub fn language(language: &str, command: &[String]) -> Option<Self> {
+        let mut words = Vec::new();
+        let mut rest = command.iter();
+        while let Some(word) = rest.next() {
+            match word.as_str() {
+                "--languages" | "--output" => drop(rest.next()),
+                other if other.starts_with("--languages=") || other.starts_with("--output=") => {}
+                _ => words.push(word.clone()),
+            }
+        }
+        if words.is_empty() || language.is_empty() {
+            return None;
+        }
+        words.extend(["--languages".to_owned(), language.to_owned()]);
+        Some(Self { row: language.to_owned(), command: words })
+    }
+}
+
 /// A picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Picture {
-    /// What it shows, for those who do not see it.
+    /// What it shows.
     pub title: String,
+    /// What is to be seen on it, for those who do not see it.
+    pub says: String,
     /// SVG. It is shown as a picture, so that nothing in it can act.
     pub svg: String,
 }
@@ -137,6 +171,23 @@ impl Page {
 }
 
 impl Page {
+    /// What became of the claims, in a sentence; nothing without claims.
+    fn summary(&self) -> Option<String> {
+        let verdicts = || self.sections.iter().flat_map(|section| &section.verdicts);
+        let count = |wanted: &dyn Fn(Verdict) -> bool| -> usize {
+            verdicts().filter(|(name, _)| verdict(name).is_some_and(wanted)).map(|(_, count)| count).sum()
+        };
+        let all: usize = verdicts().map(|(_, count)| count).sum();
+        let blocked = count(&|verdict| verdict == Verdict::Blocked);
+        let parts = [
+            (count(&Verdict::passes), "hold"),
+            (count(&|verdict| !verdict.passes() && verdict != Verdict::Blocked), "do not hold"),
+            (blocked, "are blocked: nothing was found out about them"),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        (all > 0).then(|| format!("Of {all} published cells {}.", parts.collect::<Vec<_>>().join(", ")))
+    }
+
     /// A row a claim, a column a verdict that occurs; none without claims.
     fn verdicts(&self) -> Option<Table> {
         let occurs =
