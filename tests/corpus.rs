@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+// Of another crate, where more of it is used and public.
+#[allow(dead_code, unreachable_pub)]
 #[path = "../fuzz/src/lib.rs"]
 mod readers;
 

@@ -92,15 +92,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |out| Ok(out.write_all(bytes).map_err(FileFault::io("write", path))?))
 }
 
-/// Removes from `folder` the temporary files and folders of programs that were killed. To be called only where no other program
-/// can be at work.
+/// Removes from `folder` and the folders in it the temporary files and folders of programs that were killed. To be called only where
+/// no other program can be at work.
 pub(crate) fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            let path = entry.path();
-            // What cannot be removed stays; it is in nobody's way.
-            let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        }
+        let (path, is_folder) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let ours = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        // What cannot be removed stays; it is in nobody's way.
+        let _ = match (ours, is_folder) {
+            (true, true) => std::fs::remove_dir_all(&path),
+            (true, false) => std::fs::remove_file(&path),
+            (false, true) => Ok(sweep(&path)),
+            (false, false) => Ok(()),
+        };
     }
 }
 
@@ -126,5 +130,11 @@ mod tests {
         std::fs::write(at(".snellen-dead"), "half").unwrap();
         write(&at("f"), b"whole").unwrap();
         assert!(at(".snellen-dead").exists(), "a folder is swept once");
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("a/b/.snellen-dead"), "half").unwrap();
+        sweep(folder.path());
+        let left = |name: &str| at(name).exists();
+        assert!(left("a/b") && left("f") && left(".other"));
+        assert!(!left("a/b/.snellen-dead") && !left(".snellen-dead") && !left(".snellen-folder"));
     }
 }

@@ -97,7 +97,7 @@ fn npy_header(bytes: &[u8]) -> &[u8] {
     &header[..length.min(header.len())]
 }
 
-/// How many brackets are open at once, at most: its reader follows each with a call of its own, until there is no stack left.
+/// How many brackets are open at once, at most: its reader follows each with a call of its own, and repeats all of them in its message.
 fn deepest(header: &[u8]) -> usize {
     let open = header.iter().scan(0usize, |depth, byte| {
         match byte {
