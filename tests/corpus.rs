@@ -16,7 +16,7 @@ fn every_reader_takes_or_refuses_its_seeds() {
         for seed in seeds {
             let bytes = std::fs::read(&seed).unwrap();
             // Files that break off and bytes that flip are what disks and networks make of good ones.
-            let step = bytes.len() / 64 + 1;
+            let step = bytes.len() / 24 + 1;
             for length in (0..bytes.len()).step_by(step) {
                 reader(&bytes[..length]);
                 let mut flipped = bytes.clone();
