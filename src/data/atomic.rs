@@ -99,12 +99,12 @@ pub(crate) fn sweep(folder: &Path) {
         let (path, is_folder) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
         let ours = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
         // What cannot be removed stays; it is in nobody's way.
-        let _ = match (ours, is_folder) {
-            (true, true) => std::fs::remove_dir_all(&path),
-            (true, false) => std::fs::remove_file(&path),
-            (false, true) => Ok(sweep(&path)),
-            (false, false) => Ok(()),
-        };
+        match (ours, is_folder) {
+            (true, true) => drop(std::fs::remove_dir_all(&path)),
+            (true, false) => drop(std::fs::remove_file(&path)),
+            (false, true) => sweep(&path),
+            (false, false) => {}
+        }
     }
 }
 
