@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::FileFault;
+use super::allowance::Allowance;
 use crate::Result;
 
 /// A folder of files that are read by name ("config.json", "1_Pooling/config.json").
@@ -138,9 +139,6 @@ fn list(path: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// The most that a compressed file may unpack to; a larger one is taken for a bomb.
-const MAX_UNPACKED: u64 = 16 << 30;
-
 /// As [`map`], unpacked if it is called `.gz`.
 ///
 /// # Errors
@@ -153,12 +151,10 @@ pub fn map_unpacked(path: &Path) -> Result<Bytes> {
 /// Unpacks the bytes of a file.
 fn unpack(path: &Path, bytes: &[u8]) -> Result<Bytes> {
     let mut unpacked = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(MAX_UNPACKED + 1);
+    let mut allowance = Allowance::of(bytes.len());
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(allowance.left() + 1);
     reader.read_to_end(&mut unpacked).map_err(FileFault::io("unpack", path))?;
-    if unpacked.len() as u64 > MAX_UNPACKED {
-        let what = format!("unpacks to more than {MAX_UNPACKED} bytes");
-        return Err(FileFault::content(path.display(), what).into());
-    }
+    allowance.take(unpacked.len()).map_err(|what| FileFault::content(path.display(), what))?;
     Ok(Bytes::Read(unpacked))
 }
 
@@ -180,4 +176,22 @@ pub fn map(path: &Path) -> Result<Bytes> {
     #[allow(unsafe_code)]
     let map = unsafe { memmap2::Mmap::map(&file) };
     Ok(Bytes::Mapped(map.map_err(FileFault::io("map", path))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&vec![0; (64 << 20) + 1]).unwrap();
+        let packed = packer.finish().unwrap();
+        let error = unpack(Path::new("x.tsv.gz"), &packed).unwrap_err().to_string();
+        assert!(error.starts_with("x.tsv.gz: ") && error.ends_with("make more than 67108864 of memory"), "{error}");
+        let two = [packed.clone(), packed].concat();
+        assert!(unpack(Path::new("x.tsv.gz"), &two).is_err(), "members are counted together");
+    }
 }

@@ -72,6 +72,9 @@ fn csv(path: &Path, bytes: &[u8]) -> Result<ArrayD<f64>> {
 }
 
 fn npy(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
+    if deepest(npy_header(bytes)) > 4 {
+        return Err("its header has brackets within brackets: it is no array of numbers".to_owned());
+    }
     match ArrayViewD::<f64>::view_npy(bytes) {
         Ok(array) => Ok(array.to_owned()),
         Err(ViewNpyError::WrongDescriptor(_)) => match ArrayViewD::<f32>::view_npy(bytes) {
@@ -81,6 +84,30 @@ fn npy(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
         },
         Err(e) => Err(e.to_string()),
     }
+}
+
+/// The header of an `.npy`: a Python dictionary.
+fn npy_header(bytes: &[u8]) -> &[u8] {
+    let (start, length) = match bytes.get(6..12) {
+        Some([1, _, a, b, ..]) => (10, usize::from(u16::from_le_bytes([*a, *b]))),
+        Some([_, _, a, b, c, d]) => (12, u32::from_le_bytes([*a, *b, *c, *d]) as usize),
+        _ => return &[],
+    };
+    let header = bytes.get(start..).unwrap_or_default();
+    &header[..length.min(header.len())]
+}
+
+/// How many brackets are open at once, at most: its reader follows each with a call of its own, and repeats all of them in its message.
+fn deepest(header: &[u8]) -> usize {
+    let open = header.iter().scan(0usize, |depth, byte| {
+        match byte {
+            b'(' | b'[' | b'{' => *depth += 1,
+            b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(*depth)
+    });
+    open.max().unwrap_or(0)
 }
 
 fn safetensor(bytes: &[u8], name: Option<&str>) -> Result<ArrayD<f64>, String> {
@@ -190,6 +217,7 @@ mod tests {
     fn what_is_no_matrix_is_refused() {
         let mut whole = Vec::new();
         array![1i64].write_npy(&mut whole).unwrap();
+        let deep = [&b"\x93NUMPY\x02\x00\xff\xff\xff\x00"[..], &[b'('; 1 << 20]].concat();
         for (name, content, what) in [
             ("m.csv", &b"1,2\n3\n"[..], "/m.csv, line 2: 1 numbers, but 2 in the first row"),
             ("m.csv", b"1,2\n3,x\n", "/m.csv, line 2: \"x\" is not a number"),
@@ -197,6 +225,7 @@ mod tests {
             ("m.txt", b"", "/m.txt: matrices are .csv, .npy or .safetensors"),
             ("m.npy", b"", "/m.npy: "),
             ("m.npy", b"\x93NUMPY\x01\x00\xff\xff", "/m.npy: "),
+            ("m.npy", &deep, "/m.npy: its header has brackets within brackets"),
             ("m.npy", &whole, "/m.npy: elements are '<i8', not f32 or f64"),
             ("m.safetensors", b"12345678", "/m.safetensors: not a safetensors file"),
         ] {

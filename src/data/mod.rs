@@ -1,6 +1,7 @@
 //! Data on disk: manifests and the cache that they describe, folders of files, digests, whole-or-nothing writing, and the formats
 //! that the program reads and writes.
 
+pub(crate) mod allowance;
 pub mod atomic;
 pub mod bitext;
 mod builtin;
@@ -9,6 +10,8 @@ pub mod digest;
 mod fault;
 pub mod fetch;
 pub mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod levels;
 pub mod links;
 pub mod manifest;
@@ -16,6 +19,7 @@ pub mod matrix;
 mod pins;
 mod place;
 mod q4;
+pub(crate) mod seen;
 pub mod shelf;
 mod source;
 pub mod spool;

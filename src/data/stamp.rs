@@ -1,12 +1,15 @@
 //! What has been checked already: digests of files that nobody has touched since.
 //!
 //! Hashing half a gigabyte at each use would be noticed; not hashing at all would let a changed file through. A stamp keeps, for
-//! each file, the digest together with the size and the time of change that the file had when it was hashed. A stamp is only an
-//! aid: where it is missing, stale or unreadable, files are hashed again.
+//! each file, the digest together with the size and the times of change that the file had when it was hashed: that of its bytes, which
+//! anybody may set, and on Unix that of its entry, which only the system's clock does. A stamp is only an aid: where it is missing, stale or
+//! unreadable, files are hashed again.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::folder::Folder;
@@ -33,7 +36,7 @@ pub(crate) struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     found: Found,
-    mtime: String,
+    times: String,
 }
 
 impl Stamp {
@@ -71,13 +74,15 @@ impl Stamp {
         let entry = self.entries.get(name)?;
         // A file system's clock is coarse: a file that changed in the tick in which the stamp was written could change again
         // and still show the same time.
-        let settled = metadata.modified().ok()? < self.written?;
-        (settled && entry.found.size == metadata.len() && entry.mtime == mtime(metadata)?).then(|| entry.found.clone())
+        let [modified, changed] = times(metadata)?;
+        let settled = modified.max(changed) < self.written?;
+        let same = entry.found.size == metadata.len() && entry.times == written_out([modified, changed]);
+        (settled && same).then(|| entry.found.clone())
     }
 
     fn keep(&mut self, name: &str, metadata: &Metadata, found: &Found) {
-        let Some(mtime) = mtime(metadata) else { return };
-        self.entries.insert(name.to_owned(), Entry { found: found.clone(), mtime });
+        let Some(times) = times(metadata).map(written_out) else { return };
+        self.entries.insert(name.to_owned(), Entry { found: found.clone(), times });
         self.changed = true;
     }
 
@@ -87,8 +92,8 @@ impl Stamp {
             return;
         }
         let mut text = format!("{FORMAT}\n");
-        for (name, Entry { found, mtime }) in &self.entries {
-            text.push_str(&format!("{} {} {mtime} {name}\n", found.sha256, found.size));
+        for (name, Entry { found, times }) in &self.entries {
+            text.push_str(&format!("{} {} {times} {name}\n", found.sha256, found.size));
         }
         if atomic::write(&self.path, text.as_bytes()).is_ok() {
             self.changed = false;
@@ -127,21 +132,36 @@ fn parse(line: &str) -> Option<(String, Entry)> {
     let mut fields = line.splitn(4, ' ');
     let sha256 = fields.next()?.to_owned();
     let size = fields.next()?.parse().ok()?;
-    let mtime = fields.next()?.to_owned();
-    Some((fields.next()?.to_owned(), Entry { found: Found { size, sha256 }, mtime }))
+    let times = fields.next()?.to_owned();
+    Some((fields.next()?.to_owned(), Entry { found: Found { size, sha256 }, times }))
 }
 
-/// The time of change in nanoseconds since 1970, with its sign.
-fn mtime(metadata: &Metadata) -> Option<String> {
-    let time = metadata.modified().ok()?;
-    Some(match time.duration_since(UNIX_EPOCH) {
+/// When the file's bytes were changed last, and its entry.
+fn times(metadata: &Metadata) -> Option<[SystemTime; 2]> {
+    let modified = metadata.modified().ok()?;
+    #[cfg(unix)]
+    let changed = {
+        use std::os::unix::fs::MetadataExt as _;
+        let nanoseconds = Duration::from_nanos(metadata.ctime_nsec().try_into().ok()?);
+        UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().ok()?) + nanoseconds
+    };
+    #[cfg(not(unix))]
+    let changed = modified;
+    Some([modified, changed])
+}
+
+/// Times in nanoseconds since 1970, with their signs.
+fn written_out(times: [SystemTime; 2]) -> String {
+    let text = |time: SystemTime| match time.duration_since(UNIX_EPOCH) {
         Ok(after) => after.as_nanos().to_string(),
         Err(before) => format!("-{}", before.duration().as_nanos()),
-    })
+    };
+    times.map(text).join("/")
 }
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(unix))]
     use std::time::Duration;
 
     use super::*;
@@ -153,6 +173,8 @@ mod tests {
         write_as_of(&path, b"good", 3600);
         let mut stamp = Stamp::read(folder.path());
         assert_eq!(stamp.look("f", &path, false).unwrap().sha256, digest::of_bytes(b"good"));
+        // Longer than the tick of any file system's clock here.
+        std::thread::sleep(Duration::from_millis(30));
         stamp.save();
         (folder, path)
     }
@@ -180,6 +202,30 @@ mod tests {
         let (folder, path) = stamped();
         write_as_of(&path, b"evil", 1800);
         assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"evil"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_was_given_its_old_time_back_is_noticed() {
+        let (folder, path) = stamped();
+        let old = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::fs::write(&path, b"evil").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), old);
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"evil"));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_files_be_hashed_again() {
+        let (folder, path) = stamped();
+        // The stamp is from before its file: whatever it says is not believed.
+        let stamp = folder.path().join(NAME);
+        let text = std::fs::read_to_string(&stamp).unwrap().replace(&digest::of_bytes(b"good"), "planted");
+        std::fs::write(&stamp, text).unwrap();
+        let day = Duration::from_secs(86400);
+        let before = std::fs::metadata(&path).unwrap().modified().unwrap() - day;
+        std::fs::File::options().write(true).open(&stamp).unwrap().set_modified(before).unwrap();
+        assert_eq!(Stamp::read(folder.path()).look("f", &path, false).unwrap().sha256, digest::of_bytes(b"good"));
     }
 
     #[test]

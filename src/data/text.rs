@@ -187,15 +187,18 @@ fn parse(name: &str, format: Format, bytes: &[u8], titles: bool) -> Result<Vec<T
     Ok(texts)
 }
 
-/// A file's lines, without what ends them.
-fn lines(bytes: &[u8]) -> Vec<&[u8]> {
-    // A byte order mark is the file's, not the first text's.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+/// A file's lines, without what ends them: as they are when they are written again.
+fn lines(mut bytes: &[u8]) -> Vec<&[u8]> {
+    // A byte order mark is the file's, not the first text's, however many programs put one there.
+    while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+        bytes = rest;
+    }
     if bytes.is_empty() {
         return Vec::new();
     }
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    bytes.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect()
+    let end = |line: &[u8]| line.iter().rposition(|b| *b != b'\r').map_or(0, |last| last + 1);
+    bytes.split(|b| *b == b'\n').map(|line| &line[..end(line)]).collect()
 }
 
 /// A line with another text.
@@ -314,6 +317,8 @@ mod tests {
         assert_eq!(read_as("a.txt", b""), pairs(&[]));
         assert_eq!(read_as("a.txt", b"\n"), pairs(&[("0", "")]));
         assert_eq!(read_as("a.txt", b"\xef\xbb\xbfx"), pairs(&[("0", "x")]));
+        // What is left of the marks and ends would be taken for those of the file that it is written to.
+        assert_eq!(read_as("a.tsv", b"\xef\xbb\xbf\xef\xbb\xbfa\tb\r\r\n"), pairs(&[("a", "b")]));
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(b"x\n").unwrap();
         assert_eq!(read_as("a.txt.gz", &gz.finish().unwrap()), pairs(&[("0", "x")]));

@@ -80,6 +80,8 @@ impl Distillation<'_> {
     fn go_on(&mut self, folder: &Path, resume: bool) -> Result<File> {
         let refuse = |what: String| DistillFault::State { file: folder.display().to_string(), what };
         if folder.join(SUMMARY).exists() {
+            // Killed at the very end it may have left this.
+            let _ = std::fs::remove_dir_all(folder.join(TRAINING));
             return Err(refuse("a distillation has come to its end here: give another --output".to_owned()).into());
         }
         let path = state_of(folder);
@@ -169,7 +171,8 @@ fn other_file(folder: &Path) -> Option<String> {
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .collect();
     names.sort_unstable();
-    names.into_iter().find(|name| ![LOG, VALIDATION, TRAINING].contains(&name.as_str()))
+    let ours = |name: &str| [LOG, VALIDATION, TRAINING].contains(&name) || name.starts_with(atomic::TEMPORARY);
+    names.into_iter().find(|name| !ours(name))
 }
 
 /// Keeps other processes away until the file is closed.

@@ -12,6 +12,7 @@ use super::{Batching, Config, EncoderFault, Pooling, Tokens, Weights, late, toke
 use crate::Result;
 use crate::data::digest::Digest;
 use crate::data::folder::Folder;
+use crate::data::seen::Seen;
 use crate::data::stamp;
 use crate::kernel::devices::Devices;
 use crate::kernel::team::{Team, gather};
@@ -99,6 +100,8 @@ pub struct Model {
     folder: Folder,
     config: Config,
     digest: String,
+    /// How the files were when the digest was taken.
+    seen: Seen,
     tokenizer: OnceLock<Tokenizer>,
     bert: OnceLock<Bert>,
     /// Where states and embeddings are computed, if not on processors.
@@ -112,14 +115,17 @@ impl Model {
     /// # Errors
     /// A file is missing or says something that this encoder does not do.
     pub fn open(name: impl Into<String>, folder: Folder) -> Result<Self> {
+        let names = deciding(&folder)?;
+        let seen = Seen::of(&folder, &names);
         let config = Config::read(&folder)?;
-        let digest = digest(&folder)?;
+        let digest = digest(&folder, &names)?;
         let (tokenizer, bert) = (OnceLock::new(), OnceLock::new());
         Ok(Self {
             name: name.into(),
             folder,
             config,
             digest,
+            seen,
             tokenizer,
             bert,
             cards: None,
@@ -235,7 +241,7 @@ impl Model {
         self.check_pooling(recipe)?;
         let width = self.config.hidden;
         let pooled = match &self.cards {
-            Some(cards) => cards.embed(self, tokens, how),
+            Some(cards) => cards.embed(self, tokens, how).and_then(|pooled| self.seen.vouch(pooled)),
             None => self.each_text(tokens, how, |text, states| (text, recipe.embedding(states, width))),
         }?;
         let mut out = vec![0.0; tokens.texts() * width];
@@ -293,7 +299,7 @@ impl Model {
         finish: impl Fn(usize, &[f32]) -> T + Sync,
     ) -> Result<Vec<T>> {
         if let Some(cards) = &self.cards {
-            return cards.each_text(self, tokens, how, finish);
+            return self.seen.vouch(cards.each_text(self, tokens, how, finish)?);
         }
         let batches = self.each_batch(tokens, how, |bert, texts, given, team| {
             let take = |mut rest: &[f32]| {
@@ -338,7 +344,7 @@ impl Model {
         if let Some((_, fault)) = bad.into_iter().filter_map(Result::err).min_by_key(|(text, _)| *text) {
             return Err(fault.into());
         }
-        Ok(good.into_iter().flatten().collect())
+        self.seen.vouch(good.into_iter().flatten().collect())
     }
 
     /// Refuses a recipe that makes no embedding of a text.
@@ -376,13 +382,17 @@ impl Model {
     }
 }
 
-fn digest(folder: &Folder) -> Result<String> {
+/// The files of a folder that decide an embedding.
+fn deciding(folder: &Folder) -> Result<Vec<String>> {
     let deciding = DECIDING.iter().filter(|name| folder.has(name)).map(|name| (*name).to_owned());
     let index = weights::index(folder).map(str::to_owned);
-    let names: Vec<String> = deciding.chain(index).chain(weights::files(folder)?).collect();
-    stamp::remember(folder, &names, || {
+    Ok(deciding.chain(index).chain(weights::files(folder)?).collect())
+}
+
+fn digest(folder: &Folder, names: &[String]) -> Result<String> {
+    stamp::remember(folder, names, || {
         let mut digest = Digest::new();
-        for name in &names {
+        for name in names {
             digest.field(name).field(&folder.read(name)?[..]);
         }
         Ok(digest.hex())

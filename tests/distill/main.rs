@@ -223,7 +223,13 @@ fn a_folder_with_other_files_is_left_alone() {
     lock.lock().unwrap();
     assert!(go(false).unwrap_err().to_string().ends_with("another process is distilling here"));
     drop(lock);
-    go(false).unwrap();
+    // What a process left that was killed before its first log was whole is nobody's.
+    std::fs::write(folder.path().join(".snellen-killed"), "half").unwrap();
+    go(true).unwrap();
+    std::fs::create_dir(folder.path().join("training")).unwrap();
+    assert!(go(true).unwrap_err().to_string().contains("come to its end here"));
+    // Neither that nor what is left of its training where it was killed at its end.
+    outcome(folder.path());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::Result;
 use crate::data::FileFault;
+use crate::data::allowance::Allowance;
 use crate::data::shelf::Found;
 
 /// A language's questions and candidates.
@@ -137,12 +138,16 @@ impl Language {
     pub fn read(data: &Found, code: &str, join: Join) -> Result<Self> {
         let name = format!("{code}.json");
         let refuse = |what: String| FileFault::content(data.folder.label(&name), what);
-        let squad: Squad = serde_json::from_slice(&data.folder.read(&name)?).map_err(|e| refuse(e.to_string()))?;
+        let bytes = data.folder.read(&name)?;
+        let squad: Squad = serde_json::from_slice(&bytes).map_err(|e| refuse(e.to_string()))?;
+        // Each candidate repeats its paragraph, and each question may have as many answers as there are candidates.
+        let mut allowance = Allowance::of(bytes.len());
         let (mut questions, mut candidates) = (Vec::new(), Vec::new());
         let paragraphs = squad.data.into_iter().flat_map(|article| article.paragraphs);
         for (paragraph, number) in paragraphs.zip(1..) {
             let first = candidates.len();
             let sentences = paragraph.sentences().map_err(|what| refuse(format!("paragraph {number}: {what}")))?;
+            allowance.take(sentences.len().saturating_mul(paragraph.context.len())).map_err(refuse)?;
             candidates.extend(sentences.iter().enumerate().map(|(i, sentence)| Candidate {
                 id: format!("{code}_{number}_{i}"),
                 text: join.join(sentence, &paragraph.context),
@@ -153,7 +158,8 @@ impl Language {
                 }
                 let answer = paragraph.answer(qa).map_err(|what| refuse(format!("question {}: {what}", qa.id)))?;
                 let same = sentences.iter().enumerate().filter(|(_, sentence)| **sentence == sentences[answer]);
-                let answers = same.map(|(i, _)| first + i).collect();
+                let answers: Vec<usize> = same.map(|(i, _)| first + i).collect();
+                allowance.take(size_of_val(&answers[..])).map_err(refuse)?;
                 questions.push(Question { id: qa.id.clone(), text: qa.question.clone(), answers });
             }
         }
@@ -240,6 +246,20 @@ mod tests {
         let found = by_id("x", vec![question(&[1, 2])], ["x_2_0", "x_10_0", "x_1_0"].map(candidate).to_vec());
         assert_eq!(found.candidates.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["x_10_0", "x_1_0", "x_2_0"]);
         assert_eq!(found.questions[0].answers, [0, 1]);
+    }
+
+    #[test]
+    fn a_small_file_does_not_fill_the_memory() {
+        let breaks = (0..20_000).map(|i| format!("[{i},{}]", i + 1)).collect::<Vec<_>>().join(",");
+        let context = "a".repeat(20_000);
+        let content = format!(
+            r#"{{"data":[{{"paragraphs":[{{"context":"{context}","sentence_breaks":[{breaks}],"qas":[]}}]}}]}}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("en.json"), content).unwrap();
+        let data = Found { name: "t".into(), digest: "0".into(), folder: Folder::Disk(folder.path().to_owned()) };
+        let error = Language::read(&data, "en", Join::Blank).unwrap_err().to_string();
+        assert!(error.ends_with("make more than 67108864 of memory"), "{error}");
     }
 
     #[test]

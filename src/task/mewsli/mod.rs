@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use self::text::Span;
+use self::text::{Characters, Span};
 use super::Key;
 use super::search::Searcher;
 use crate::Result;
 use crate::data::FileFault;
+use crate::data::allowance::Allowance;
 use crate::data::shelf::Found;
 use crate::data::text::json_line;
 use crate::encoder::Work;
@@ -111,8 +112,8 @@ impl Mewsli {
     /// that is there twice; a mention of an entity that is not there.
     pub fn read(data: &Found, split: &str) -> Result<Self> {
         let mut entities: Vec<(String, String)> = Vec::new();
-        each_line(data, ENTITIES, |entity: Entity| {
-            let text = text::entity(&entity.description, &entity.sentence_spans);
+        each_line(data, ENTITIES, |entity: Entity, allowance| {
+            let text = text::entity(&entity.description, &entity.sentence_spans, allowance);
             entities.push((entity.entity_id, text?));
             Ok(())
         })?;
@@ -125,18 +126,19 @@ impl Mewsli {
         let places: HashMap<&str, usize> = entities.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let (mut languages, mut seen) = (BTreeMap::<String, Vec<Mention>>::new(), HashSet::new());
         let mentions = format!("wikinews_mentions-{split}.jsonl");
-        each_line(data, &mentions, |article: Article| {
+        each_line(data, &mentions, |article: Article, allowance| {
             let Context { language, text, sentence_spans } = &article.context;
             // It becomes part of a file's name.
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
             if language.is_empty() || !language.chars().all(plain) {
                 return Err(format!("{language:?} is no language code"));
             }
+            let text = Characters::of(text);
             for mention in article.mentions {
                 let id = mention.example_id;
                 let TextSpan { span, text: stated } = &mention.mention_span;
-                let text =
-                    text::mention(text, sentence_spans, *span, stated).map_err(|e| format!("mention {id}: {e}"))?;
+                let text = text::mention(&text, sentence_spans, *span, stated, allowance)
+                    .map_err(|e| format!("mention {id}: {e}"))?;
                 let entity = places.get(mention.entity_id.as_str());
                 let entity = *entity.ok_or_else(|| format!("mention {id}: no entity {}", mention.entity_id))?;
                 if !seen.insert(id.clone()) {
@@ -213,13 +215,16 @@ impl Mewsli {
 fn each_line<T: DeserializeOwned>(
     data: &Found,
     file: &str,
-    mut take: impl FnMut(T) -> Result<(), String>,
+    mut take: impl FnMut(T, &mut Allowance) -> Result<(), String>,
 ) -> Result<()> {
     let name = data.folder.label(file);
     let bytes = data.folder.read(file)?;
+    let mut allowance = Allowance::of(bytes.len());
     let lines = bytes.split(|b| *b == b'\n').enumerate();
     for (i, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-        json_line(line).and_then(&mut take).map_err(|what| FileFault::line(&name, i + 1, what))?;
+        json_line(line)
+            .and_then(|line| take(line, &mut allowance))
+            .map_err(|what| FileFault::line(&name, i + 1, what))?;
     }
     Ok(())
 }

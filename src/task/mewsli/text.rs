@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::data::allowance::Allowance;
+
 /// From where to where, in characters.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Span {
@@ -11,39 +13,59 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// What of `text` it spans.
-    pub(super) fn of(self, text: &str) -> Result<&str, String> {
-        let place = |characters: usize| match text.char_indices().nth(characters) {
-            Some((at, _)) => Some(at),
-            None => (text.chars().count() == characters).then_some(text.len()),
-        };
-        match (place(self.start), place(self.end)) {
-            (Some(start), Some(end)) if start < end => Ok(&text[start..end]),
-            _ => Err(format!("span {}–{} of a text of {} characters", self.start, self.end, text.chars().count())),
-        }
-    }
-
     fn holds(self, other: Self) -> bool {
         self.start <= other.start && other.start < self.end && self.start < other.end && other.end <= self.end
     }
 }
 
+/// A text whose characters can be counted off.
+pub(super) struct Characters<'a> {
+    text: &'a str,
+    /// Where each begins, and the end.
+    starts: Vec<usize>,
+}
+
+impl<'a> Characters<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self { text, starts: text.char_indices().map(|(at, _)| at).chain([text.len()]).collect() }
+    }
+
+    /// What of the text is spanned.
+    pub(super) fn part(&self, span: Span) -> Result<&'a str, String> {
+        match (self.starts.get(span.start), self.starts.get(span.end)) {
+            (Some(start), Some(end)) if start < end => Ok(&self.text[*start..*end]),
+            _ => Err(format!("span {}–{} of a text of {} characters", span.start, span.end, self.starts.len() - 1)),
+        }
+    }
+}
+
 /// An entity's text: its sentences, blanks between them.
-pub(super) fn entity(description: &str, sentences: &[Span]) -> Result<String, String> {
-    let sentences = sentences.iter().map(|span| span.of(description)).collect::<Result<Vec<_>, _>>()?;
+pub(super) fn entity(description: &str, sentences: &[Span], allowance: &mut Allowance) -> Result<String, String> {
+    let description = Characters::of(description);
+    let part = |span: &Span| {
+        let part = description.part(*span)?;
+        allowance.take(part.len()).map(|()| part)
+    };
+    let sentences = sentences.iter().map(part).collect::<Result<Vec<_>, _>>()?;
     Ok(one_line(&sentences.join(" ")))
 }
 
 /// A mention's text: the mention, a colon, and its sentence with the mention between braces.
-pub(super) fn mention(text: &str, sentences: &[Span], mention: Span, stated: &str) -> Result<String, String> {
-    let found = mention.of(text)?;
+pub(super) fn mention(
+    text: &Characters<'_>,
+    sentences: &[Span],
+    mention: Span,
+    stated: &str,
+    allowance: &mut Allowance,
+) -> Result<String, String> {
+    let found = text.part(mention)?;
     if found != stated {
         return Err(format!("the text has {found:?} where it should mention {stated:?}"));
     }
     let sentence = sentences.iter().find(|sentence| sentence.holds(mention));
     let sentence = sentence.ok_or_else(|| format!("{stated:?} stands in no sentence"))?;
-    sentence.of(text)?;
-    let part = |start, end| if start < end { Span { start, end }.of(text) } else { Ok("") };
+    allowance.take(text.part(*sentence)?.len())?;
+    let part = |start, end| if start < end { text.part(Span { start, end }) } else { Ok("") };
     let left = escaped(part(sentence.start, mention.start)?);
     let right = escaped(part(mention.end, sentence.end)?);
     Ok(one_line(&format!("{stated}: {left} {{ {stated} }} {right}")))
@@ -89,6 +111,21 @@ mod tests {
 
     fn span(start: usize, end: usize) -> Span {
         Span { start, end }
+    }
+
+    fn mention(text: &str, sentences: &[Span], span: Span, stated: &str) -> Result<String, String> {
+        super::mention(&Characters::of(text), sentences, span, stated, &mut Allowance::of(0))
+    }
+
+    fn entity(description: &str, sentences: &[Span]) -> Result<String, String> {
+        super::entity(description, sentences, &mut Allowance::of(0))
+    }
+
+    #[test]
+    fn a_small_file_does_not_fill_the_memory() {
+        let description = "a".repeat(1 << 16);
+        let error = entity(&description, &[span(0, 1 << 16); 2000]).unwrap_err();
+        assert_eq!(error, "its 0 bytes make more than 67108864 of memory");
     }
 
     #[test]
