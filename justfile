@@ -118,7 +118,7 @@ table-attack-afriqa model="multilingual-e5-small-q4" languages="bem hau swa yor 
     done
 
 # A table in shards on a Slurm cluster: `just slurm lareqa 16` is `just table-lareqa` on 16 machines. Again: only what is not done.
-slurm table shards="8":
+slurm table="lareqa" shards="8":
     contrib/slurm/submit target/slurm/{{table}} {{shards}} {{just_executable()}} table-{{table}}
 
 # On a machine with an NVIDIA card: bits against the processors, NVIDIA's sanitizer, speeds beside PyTorch. PYTHON=... names a Python with torch for CUDA.
