@@ -48,18 +48,22 @@ impl Checker<'_> {
         Ok(ClaimOutcome { id: claim.id.clone(), title: claim.title.clone(), source: claim.source.to_string(), cells })
     }
 
-    /// Only encodes the share of shard `i` of `n` of the texts, and keeps it in the cache: [`Self::check`] finds it there. Of a claim whose data or model are not here, or that needs none, there is
-    /// nothing to do.
+    /// Only encodes the share of shard `i` of `n` of the texts, and keeps it in the cache: [`Self::check`] finds it there. Of a claim that needs no texts there is nothing to do; where data or model are
+    /// not here it says which.
     ///
     /// # Errors
     /// As [`Self::check`].
-    pub fn ahead(&self, claim: &ClaimFile, shard: (usize, usize)) -> Result<Ahead> {
-        let Some(numbers) = claim.numbers() else { return Ok(Ahead::default()) };
-        let Ok(found) = self.found(numbers)? else { return Ok(Ahead::default()) };
-        self.prepared(claim, numbers, &found, |Prepared { setup, models, pairs, .. }| {
+    pub fn ahead(&self, claim: &ClaimFile, shard: (usize, usize)) -> Result<Result<Ahead, String>> {
+        let Some(numbers) = claim.numbers() else { return Ok(Ok(Ahead::default())) };
+        let found = match self.found(numbers)? {
+            Ok(found) => found,
+            Err(absent) => return Ok(Err(absent)),
+        };
+        let ahead = self.prepared(claim, numbers, &found, |Prepared { setup, models, pairs, .. }| {
             let work: Vec<_> = pairs.iter().flat_map(|pair| setup.work(pair, models)).collect();
             self.cache.ahead(&work, shard, self.batching, &|sentences| self.progress.advance(sentences))
-        })
+        })?;
+        Ok(Ok(ahead))
     }
 
     fn numbers(&self, claim: &ClaimFile, numbers: &Numbers) -> Result<Vec<Cell>> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use snellen::data::atomic;
+use snellen::data::digest::Digest;
 use snellen::data::spool::Spool;
 use snellen::data::text;
 use snellen::encoder::file::{self, Rows};
@@ -49,9 +50,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let model = context.model(&args.model)?;
     let recipe = args.encoding.recipe(&model, &args.prefix.prefix);
-    let texts: Vec<String> = shard::part(text::read(&args.input)?, args.shard).into_iter().map(|t| t.text).collect();
+    let all = text::read(&args.input)?;
+    let shard = args.shard.map(|(i, n)| {
+        let mut whole = Digest::new();
+        all.iter().for_each(|text| _ = whole.field(&text.text));
+        file::Shard { i, n, whole: whole.hex() }
+    });
+    let texts: Vec<String> = shard::part(all, args.shard).into_iter().map(|text| text.text).collect();
     let bar = progress::bar(context, texts.len(), "encoding");
-    let digest = encode(args, context, &model, &recipe, &texts, &|n| bar.inc(n as u64))?;
+    let digest = encode(args, context, &model, (&recipe, shard), &texts, &|n| bar.inc(n as u64))?;
     bar.finish_and_clear();
     context.note(&format!("{}: {} texts, {digest}", args.output.display(), texts.len()));
     // Giving back a tokeniser's half a million small pieces of memory, right before the process ends, takes a third of a second.
@@ -64,7 +71,7 @@ fn encode(
     args: &Args,
     context: &Context,
     model: &Model,
-    recipe: &Recipe,
+    (recipe, shard): (&Recipe, Option<file::Shard>),
     texts: &[String],
     done: &(dyn Fn(usize) + Sync),
 ) -> Result<String, Failure> {
@@ -99,5 +106,5 @@ fn encode(
         ("pooling", recipe.name(model.config())),
         ("prefix", recipe.prefix.clone()),
     ];
-    Ok(file::finish(spool, rows, model.config().hidden, &tokens, &facts, args.shard)?)
+    Ok(file::finish(spool, rows, model.config().hidden, &tokens, &facts, shard)?)
 }

@@ -188,10 +188,23 @@ impl Context {
         Ok(Shelf::new(self.store()?))
     }
 
-    /// The same with further manifests, which stand in for others of the same name.
+    /// The same with a stranger's manifests: of what is known here, what is known here counts.
     fn shelf_with(&self, manifests: Option<&Path>) -> Result<Shelf, Failure> {
         let mut catalogue = self.catalogue()?;
-        manifests.map(|folder| catalogue.add_folder(folder)).transpose()?;
+        if let Some(folder) = manifests {
+            let mut strange = Catalogue::default();
+            strange.add_folder(folder)?;
+            for manifest in strange.iter() {
+                match catalogue.get(&manifest.name) {
+                    Ok(known) if known.text != manifest.text => self.note(&format!(
+                        "{}: the bundle's manifest is another than the one that is known here, which counts",
+                        known.name
+                    )),
+                    Ok(_) => {}
+                    Err(_) => catalogue.insert(manifest.clone()),
+                }
+            }
+        }
         Ok(Shelf::new(Store::new(&self.cache, catalogue)?))
     }
 

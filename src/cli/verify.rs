@@ -10,7 +10,7 @@ use snellen::report::bundle::{self, Bundle};
 use snellen::report::{self, Format};
 
 use super::project::{FILE, Project};
-use super::{Context, Ending, Failure, progress, shard};
+use super::{Context, Ending, Failure, progress, same_file, shard};
 
 /// The claims that need nothing but the program.
 const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
@@ -74,16 +74,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.list {
         return list(args);
     }
-    let project = if args.claims.is_empty() && args.claims_dir.is_none() { Project::here()? } else { None };
+    let kept = Project::here()?;
+    let project = kept.as_ref().filter(|_| args.claims.is_empty() && args.claims_dir.is_none());
     let opened = bundled(args)?;
-    let claims = match (&project, &opened) {
+    let claims = match (project, &opened) {
         (Some(project), _) => project.claims()?,
         (_, Some(bundle)) => bundle.claims()?,
         (None, None) => claims(args)?,
     };
+    spare(args, &claims)?;
     let claims = only(&args.languages, claims)?;
     refuse_doubles(&claims)?;
-    let require = args.require.or(project.as_ref().and_then(|project| project.require));
+    let require = args.require.or(kept.as_ref().and_then(|project| project.require));
     if let Some(path) = &args.bundle {
         atomic::check(path)?;
     }
@@ -100,10 +102,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         progress: &bars,
     };
     if let Some(shard) = args.shard {
-        let all = claims.iter().map(|claim| checker.ahead(claim, shard)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Ahead::default();
+        for claim in &claims {
+            let found = checker.ahead(claim, shard)?;
+            let ahead = found.map_err(|absent| Failure::Usage(format!("{}: {absent}", claim.id)))?;
+            all = Ahead { texts: all.texts + ahead.texts, kept: all.kept + ahead.kept };
+        }
         bars.finish();
-        let sum = |what: fn(&Ahead) -> usize| all.iter().map(what).sum::<usize>();
-        shard::note(context, shard, Ahead { texts: sum(|ahead| ahead.texts), kept: sum(|ahead| ahead.kept) });
+        shard::note(context, shard, all);
         return Ok(Ending::Holds);
     }
     let checked = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
@@ -132,6 +138,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     })
 }
 
+/// Refuses outputs that would replace what is checked, or each other.
+fn spare(args: &Args, claims: &[ClaimFile]) -> Result<(), Failure> {
+    let own = claims.iter().flat_map(|claim| claim.written.iter().map(|file| file.path.clone()).chain(claim.others()));
+    let inputs: Vec<PathBuf> = own.chain(args.claims.iter().map(PathBuf::from)).collect();
+    for output in args.output.iter().chain(&args.bundle) {
+        if let Some(input) = inputs.iter().find(|input| same_file(input, output)) {
+            return Err(Failure::Usage(format!("{}: the output would replace an input", input.display())));
+        }
+    }
+    if let Some(bundle) = &args.bundle
+        && (args.output.as_ref() == Some(bundle) || bundle.extension().is_none_or(|extension| extension != "zip"))
+    {
+        return Err(Failure::Usage(format!(
+            "{}: a bundle has a file of its own, that ends with .zip",
+            bundle.display()
+        )));
+    }
+    Ok(())
+}
+
 /// The bundle that is to be checked, if it is one.
 fn bundled(args: &Args) -> Result<Option<Bundle>, Failure> {
     let is_bundle = |name: &String| name.ends_with(".zip");
@@ -148,10 +174,10 @@ fn bundled(args: &Args) -> Result<Option<Bundle>, Failure> {
 fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool, Failure> {
     let compared = bundle.compare(outcome)?;
     for cell in &compared.moved {
-        context.note(&format!("{cell}: another value or digest than the bundle's"));
+        context.note(&format!("{cell}: not as the bundle says"));
     }
     context.note(&format!(
-        "cells with the value and digest that the bundle has: {}; with others: {}; computed only here or only there: {}",
+        "cells that are as the bundle says, digest by digest: {}; that are not: {}; computed only here or only there: {}",
         compared.same,
         compared.moved.len(),
         compared.alone

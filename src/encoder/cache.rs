@@ -68,7 +68,7 @@ impl Cache {
         Ok(Array2::from_shape_vec((texts.len(), model.config().hidden), embeddings).expect("a row a text"))
     }
 
-    /// Computes and keeps what is the share of shard `i` of `n` (from 1): of all parts of all `work` every n-th. Whoever embeds the same texts later finds them here.
+    /// Computes and keeps what is the share of shard `i` of `n` (from 1) of all `work`. Whoever embeds the same texts later finds them here.
     ///
     /// # Errors
     /// As [`Self::embed`].
@@ -79,9 +79,11 @@ impl Cache {
         batching: Batching,
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<Ahead> {
-        let parts = work.iter().flat_map(|work| work.texts.chunks(PART).map(move |texts| (work, texts)));
+        let parts: Vec<_> =
+            work.iter().flat_map(|work| work.texts.chunks(PART).map(move |texts| (work, texts))).collect();
+        let sizes: Vec<usize> = parts.iter().map(|(_, texts)| texts.iter().map(|text| text.len()).sum()).collect();
         let mut ahead = Ahead::default();
-        for (work, texts) in parts.skip(i - 1).step_by(n) {
+        for ((work, texts), _) in parts.into_iter().zip(shares(&sizes, n)).filter(|(_, shard)| *shard == i - 1) {
             let how = How { recipe: &work.recipe, batching, first: 0, done };
             let (_, kept) = self.part(work.model, &how, texts)?;
             ahead.texts += texts.len();
@@ -105,6 +107,20 @@ impl Cache {
         }
         Ok((embeddings, false))
     }
+}
+
+/// Which of `n` shards has which part: the largest first, each to the shard that has least.
+fn shares(sizes: &[usize], n: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|part| std::cmp::Reverse(sizes[*part]));
+    let (mut loads, mut shares) = (vec![0; n.min(sizes.len())], vec![0; sizes.len()]);
+    for part in order {
+        let least = (0..loads.len()).min_by_key(|shard| loads[*shard]).expect("there is a part, so there is a shard");
+        // A part counts, however short its texts are.
+        loads[least] += sizes[part] + 1;
+        shares[part] = least;
+    }
+    shares
 }
 
 /// SHA-256 over all that decides the embeddings of `texts`.
@@ -143,4 +159,24 @@ fn read(path: &Path, key: &str, shape: (usize, usize)) -> Option<Array2<f32>> {
     let (chunks, _) = tensor.data().as_chunks::<4>();
     let values: Vec<f32> = chunks.iter().map(|b| f32::from_le_bytes(*b)).collect();
     (content(&values) == expected).then(|| Array2::from_shape_vec(shape, values).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn shards_have_about_as_much_to_do_and_every_part_has_one() {
+        // Short questions and long candidates by turns.
+        let sizes: Vec<usize> = (0..22).map(|i| if i % 2 == 0 { 60 } else { 1000 }).collect();
+        for n in [1, 2, 3, 8] {
+            let shares = shares(&sizes, n);
+            let load = |shard| (0..22).filter(|part| shares[*part] == shard).map(|part| sizes[part]).sum::<usize>();
+            let loads: Vec<usize> = (0..n).map(load).collect();
+            assert_eq!(loads.iter().sum::<usize>(), sizes.iter().sum::<usize>());
+            assert!(loads.iter().max().unwrap() - loads.iter().min().unwrap() <= 1000, "{loads:?}");
+        }
+        assert_eq!(shares(&[5, 5], 4), [0, 1]);
+        assert!(shares(&[], 3).is_empty());
+    }
 }

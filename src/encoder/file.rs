@@ -21,8 +21,19 @@ pub enum Rows {
     Tokens,
 }
 
+/// Which part of a whole a file is.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// Its number, from 1.
+    pub i: usize,
+    /// How many there are.
+    pub n: usize,
+    /// SHA-256 over all texts of the whole.
+    pub whole: String,
+}
+
 /// Numbers that parts are not asked to have in common, for they are each part's own.
-const OWN: [&str; 3] = ["shard", "token_ids_sha256", "sha256"];
+const OWN: [&str; 4] = ["shard", "whole_sha256", "token_ids_sha256", "sha256"];
 
 /// Writes a file of embeddings: the rows that were pushed, what `tokens` they are of, and `facts` for its header. A part of a whole says which it is, and has the token ids in any case:
 /// the whole's digest is made of them.
@@ -35,12 +46,14 @@ pub fn finish(
     width: usize,
     tokens: &Tokens,
     facts: &[(&str, String)],
-    shard: Option<(usize, usize)>,
+    shard: Option<Shard>,
 ) -> Result<String> {
     let digest = spool.digest();
     let mut metadata = facts.to_vec();
     metadata.extend([("token_ids_sha256", tokens.digest()), ("sha256", digest.clone())]);
-    metadata.extend(shard.map(|(i, n)| ("shard", format!("{i}/{n}"))));
+    if let Some(Shard { i, n, whole }) = &shard {
+        metadata.extend([("shard", format!("{i}/{n}")), ("whole_sha256", whole.clone())]);
+    }
     let others = if rows == Rows::Tokens || shard.is_some() {
         let offsets = Tensor::i64("offsets", &[tokens.offsets().len()], tokens.offsets().iter().map(|o| *o as i64));
         let ids = Tensor::i64("token_ids", &[tokens.ids().len()], tokens.ids().iter().map(|id| i64::from(*id)));
@@ -58,6 +71,8 @@ struct Part {
     label: String,
     bytes: folder::Bytes,
     shard: (usize, usize),
+    whole: String,
+    token_ids: String,
     facts: Vec<(String, String)>,
     sha256: String,
 }
@@ -94,9 +109,9 @@ pub fn merge(parts: &[PathBuf], output: &Path) -> Result<(usize, String)> {
 fn check(parts: &[Part]) -> Result<()> {
     let first = &parts[0];
     for (i, part) in (1..).zip(parts) {
-        if part.facts != first.facts || part.shard.1 != first.shard.1 {
+        if part.facts != first.facts || part.whole != first.whole || part.shard.1 != first.shard.1 {
             let what = format!(
-                "not a part of the same whole as {}: another model, prefix, pooling or number of shards",
+                "not a part of the same whole as {}: other texts, another model, prefix, pooling or number of shards",
                 first.label
             );
             return Err(part.fault(&what).into());
@@ -130,7 +145,7 @@ impl Part {
         let shard = own("shard")?;
         let numbers = shard.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
         let shard = numbers.filter(|(i, n)| 1 <= *i && i <= n).ok_or_else(|| wrong(format!("{shard} is no shard")))?;
-        let sha256 = own("sha256")?;
+        let (sha256, token_ids, whole) = (own("sha256")?, own("token_ids_sha256")?, own("whole_sha256")?);
         // In the order in which `encode` writes them; the crate's map has none.
         let facts = ["model_sha256", "arith", "pooling", "prefix"]
             .map(|name| Ok((name.to_owned(), own(name)?)))
@@ -141,7 +156,7 @@ impl Part {
         {
             return Err(wrong(format!("its header has {other}, which this version does not know")).into());
         }
-        Ok(Self { label, bytes, shard, facts, sha256 })
+        Ok(Self { label, bytes, shard, whole, token_ids, facts, sha256 })
     }
 
     fn fault(&self, what: &str) -> FileFault {
@@ -172,6 +187,9 @@ impl Part {
             numbers("offsets")?.into_iter().map(usize::try_from).collect::<Result<Vec<_>, _>>().map_err(|_| wrong())?;
         let tokens = Tokens::of(ids, offsets).ok_or_else(wrong)?;
         let expected = if rows == Rows::Tokens { tokens.ids().len() } else { tokens.texts() };
+        if tokens.digest() != self.token_ids {
+            return Err(self.fault("damaged: its token ids have not the digest that its header states").into());
+        }
         if expected == count { Ok(tokens) } else { Err(wrong().into()) }
     }
 

@@ -15,6 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::Result;
 use crate::claim::{ClaimFile, Outcome};
+use crate::data::allowance::Allowance;
 use crate::data::shelf::{Lookup, Shelf};
 use crate::data::{FileFault, atomic};
 
@@ -22,8 +23,8 @@ const CONTENTS: &str = "bundle.json";
 const FILES: &str = "files";
 const MANIFESTS: &str = "manifests";
 
-/// All that a bundle may unpack to: more is no bundle but a trap.
-const LARGEST: u64 = 2 << 30;
+/// More members are no bundle but a trap.
+const MEMBERS: usize = 10_000;
 
 const README: &str = "What was found about claims, and what it takes to find it again.
 
@@ -38,12 +39,20 @@ fetch NAME --manifests manifests` gets them. Neither data nor models are in this
 /// Puts claims and what was found about them into a file. Returns how many files are in it.
 ///
 /// # Errors
-/// A run or judgement that cannot be read; files without a common folder; what cannot be written.
+/// A run or judgement that cannot be read, or is named by an absolute path, which leads nowhere elsewhere; two files of one name; what cannot be written.
 pub fn write(path: &Path, claims: &[ClaimFile], outcome: &Outcome, shelf: &Shelf) -> Result<usize> {
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for claim in claims {
         for own in &claim.written {
-            files.insert(plain(&own.path)?, own.text.clone().into_bytes());
+            let bytes = own.text.clone().into_bytes();
+            if files.insert(plain(&own.path)?, bytes.clone()).is_some_and(|before| before != bytes) {
+                let what = "two claims have this file name: a built-in claim's is claims/NAME.toml";
+                return Err(FileFault::content(own.path.display(), what).into());
+            }
+        }
+        if let Some(absolute) = claim.absolute() {
+            let what = format!("it names {}: an absolute path leads nowhere in a bundle", absolute.display());
+            return Err(FileFault::content(claim.written[0].path.display(), what).into());
         }
         for other in claim.others() {
             // What is not here made cells blocked, and does so wherever the bundle is checked.
@@ -61,9 +70,9 @@ pub fn write(path: &Path, claims: &[ClaimFile], outcome: &Outcome, shelf: &Shelf
         Ok(names.map(|name| name.as_os_str().to_string_lossy()).fold(FILES.to_owned(), |path, name| path + "/" + &name))
     };
     let own = claims.iter().map(|claim| within(&claim.written[0].path)).collect::<Result<Vec<_>>>()?;
-    let needs: BTreeSet<&str> = claims.iter().flat_map(ClaimFile::needs).collect();
+    let needs: BTreeSet<String> = claims.iter().flat_map(ClaimFile::needs).collect();
     let manifests: BTreeMap<&str, &str> =
-        needs.iter().filter_map(|name| Some((*name, shelf.manifest(name)?.text.as_str()))).collect();
+        needs.iter().filter_map(|name| Some((name.as_str(), shelf.manifest(name)?.text.as_str()))).collect();
     let contents = json!({
         "schema": 1,
         "version": env!("CARGO_PKG_VERSION"),
@@ -152,13 +161,21 @@ impl Bundle {
         let label = path.display().to_string();
         let wrong = |what: String| FileFault::content(&label, what);
         let file = File::open(path).map_err(FileFault::io("open", path))?;
+        let packed = file.metadata().map_err(FileFault::io("look at", path))?.len();
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("no bundle: {e}")))?;
         let folder = tempfile::tempdir().map_err(|e| wrong(format!("cannot make a folder to unpack it: {e}")))?;
-        let mut left = LARGEST;
+        // A small file from a stranger fills neither memory nor disk.
+        let mut left = Allowance::of(usize::try_from(packed).unwrap_or(usize::MAX)).left();
+        let largest = left;
+        if archive.len() > MEMBERS {
+            return Err(wrong(format!("refused, because it has more than {MEMBERS} members")).into());
+        }
         for i in 0..archive.len() {
             let mut member = archive.by_index(i).map_err(|e| wrong(format!("member {i}: {e}")))?;
             let refuse = |what: &str| wrong(format!("refused, because member {i} {what}"));
-            let name = member.enclosed_name().ok_or_else(|| refuse("would leave its folder"))?;
+            let stated = member.name().map(|name| name.into_owned()).unwrap_or_default();
+            let within = Path::new(&stated).components().all(|part| matches!(part, Component::Normal(_)));
+            let name = member.enclosed_name().filter(|_| within).ok_or_else(|| refuse("would leave its folder"))?;
             if !member.is_file() || member.is_symlink() {
                 return Err(refuse("is not a plain file").into());
             }
@@ -171,7 +188,7 @@ impl Bundle {
                 .map_err(|e| wrong(format!("member {i}: {e}")))?;
             left -= size;
             if left == 0 {
-                return Err(wrong(format!("refused, because it unpacks to more than {LARGEST} bytes")).into());
+                return Err(wrong(format!("refused, because it unpacks to more than {largest} bytes")).into());
             }
         }
         let contents = std::fs::read(folder.path().join(CONTENTS))
@@ -200,7 +217,20 @@ impl Bundle {
     /// # Errors
     /// As [`ClaimFile::read`].
     pub fn claims(&self) -> Result<Vec<ClaimFile>> {
-        self.claims.iter().map(|path| ClaimFile::read(path)).collect()
+        self.claims.iter().map(|path| self.claim(path)).collect()
+    }
+
+    /// A claim of it, all of whose files are in it.
+    fn claim(&self, path: &Path) -> Result<ClaimFile> {
+        let claim = ClaimFile::read(path)?;
+        let folder = plain(self.folder.path())?;
+        for other in claim.others() {
+            if claim.absolute().is_some() || !plain(&other)?.starts_with(&folder) {
+                let what = format!("claim {} names a file that is not in the bundle", claim.id);
+                return Err(FileFault::content(&self.label, what).into());
+            }
+        }
+        Ok(claim)
     }
 
     /// The folder of its manifests; none if it needs none.
@@ -220,6 +250,8 @@ impl Bundle {
         };
         let now = cells(&now).expect("it was just written");
         let mut compared = Compared::default();
+        let gone = then.iter().filter(|(cell, before)| before.computed() && !now.contains_key(*cell)).count();
+        compared.alone += gone;
         for (cell, found) in now {
             match then.get(&cell) {
                 Some(before) if before.computed() && found.computed() => match before == &found {
@@ -237,9 +269,9 @@ impl Bundle {
 /// How what was found stands to what a bundle says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Cells with the same value and digest.
+    /// Cells of which the same is said: key with all digests, value, verdict.
     pub same: usize,
-    /// Cells with another.
+    /// Cells of which something else is said.
     pub moved: Vec<String>,
     /// Cells that were computed on one side only.
     pub alone: usize,
@@ -249,19 +281,19 @@ pub struct Compared {
 #[derive(PartialEq)]
 struct Found {
     name: String,
-    value: Value,
-    digest: Value,
+    /// All that the report says of it: its whole key, what is published, what was found, the verdict.
+    cell: Value,
 }
 
 impl Found {
     /// Whether there was something to compute it of.
     fn computed(&self) -> bool {
-        !self.value.is_null()
+        !self.cell["value"].is_null()
     }
 }
 
 /// Every cell of a report, by its claim and key, but for the digests of what it is of: another model of that name makes another number, not another cell.
-fn cells(report: &Value) -> Option<BTreeMap<String, Found>> {
+fn cells(report: &Value) -> Option<BTreeMap<(String, usize), Found>> {
     let mut cells = BTreeMap::new();
     for claim in report["claims"].as_array()? {
         for cell in claim["cells"].as_array()? {
@@ -269,8 +301,13 @@ fn cells(report: &Value) -> Option<BTreeMap<String, Found>> {
             key.retain(|name, _| !name.ends_with("_sha256"));
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let name = [&claim["id"], &cell["key"]["language"], &cell["key"]["measure"]].map(text).join(", ");
-            let found = Found { name, value: cell["value"].clone(), digest: cell["digest"].clone() };
-            cells.insert(format!("{} {}", text(&claim["id"]), Value::from(key)), found);
+            let which = format!("{} {}", text(&claim["id"]), Value::from(key));
+            // Several cells of one key are told apart by their order.
+            let mut same = 0;
+            while cells.contains_key(&(which.clone(), same)) {
+                same += 1;
+            }
+            cells.insert((which, same), Found { name, cell: cell.clone() });
         }
     }
     Some(cells)

@@ -19,11 +19,11 @@ pub struct Merged<'a> {
     k: usize,
 }
 
-/// Puts runs together: those of different queries one behind the other, those of one query over different documents by score, of equal scores the lower id first, `k` hits at most. The queries
-/// stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries.
+/// Puts runs together: those of different queries one behind the other, those of one query over different documents in one ranking: by score, of equal scores the lower id first, `k` hits at most. The
+/// queries stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries. That a part is missing cannot be seen.
 ///
 /// # Errors
-/// A line that is none of a run; a document that a query has twice: named by line.
+/// A line that is none of a run; a document that a query has twice; a query with scores of several systems, or of one whose scores depend on all documents: named by line.
 pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
     let (mut places, mut queries) = (HashMap::new(), Vec::<(&str, Query<'_>)>::new());
     for part in parts {
@@ -39,16 +39,42 @@ pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
             query.hits.push(line);
         }
     }
-    for (query, Query { hits, .. }) in queries.iter_mut().filter(|(_, query)| query.parts > 1) {
+    for (query, Query { hits, parts }) in &mut queries {
         // Stable: of two lines with one document the later one is named.
         hits.sort_by_key(|hit| hit.document);
         if let Some(pair) = hits.windows(2).find(|pair| pair[0].document == pair[1].document) {
-            let what = format!("query {query}: document {} is in another of the runs too", pair[1].document);
+            let what = format!(
+                "query {query}: document {} stands there twice, or in another of the runs too",
+                pair[1].document
+            );
             return Err(pair[1].refuse(what));
+        }
+        if *parts > 1 {
+            comparable(query, hits)?;
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     Ok(Merged { queries, k })
+}
+
+/// Scores of one query from several parts of a corpus have to be of one system, and must not depend on the other documents.
+fn comparable(query: &str, hits: &[Line<'_>]) -> Result<()> {
+    let first = &hits[0];
+    if let Some(other) = hits.iter().find(|hit| hit.tag != first.tag) {
+        let what = format!(
+            "query {query}: a run of {}, and another is of {}: their scores cannot be compared",
+            other.tag, first.tag
+        );
+        return Err(other.refuse(what));
+    }
+    if first.tag.starts_with("bm25(") {
+        let what = format!(
+            "query {query} is in several runs, but scores of {} depend on all documents: search the whole corpus",
+            first.tag
+        );
+        return Err(first.refuse(what));
+    }
+    Ok(())
 }
 
 impl Merged<'_> {
@@ -86,8 +112,10 @@ mod tests {
 
     #[test]
     fn parts_of_queries_stand_behind_each_other() {
-        let parts = ["# ir_metadata\nq2 Q0 b 1 0.5 ours\nq2 Q0 a 2 0.5 ours\n", "q1 Q0 c 1 1e-3 ours\n"];
-        assert_eq!(merged(&parts, 9).unwrap(), "q2 Q0 b 1 0.5 ours\nq2 Q0 a 2 0.5 ours\nq1 Q0 c 1 1e-3 ours\n");
+        let parts = ["# ir_metadata\nq2 Q0 a 1 0.5 ours\nq2 Q0 b 2 0.5 ours\n", "q1 Q0 c 1 1e-3 ours\n"];
+        assert_eq!(merged(&parts, 9).unwrap(), "q2 Q0 a 1 0.5 ours\nq2 Q0 b 2 0.5 ours\nq1 Q0 c 1 1e-3 ours\n");
+        // The order of a ranking is that of its scores, wherever its lines stand.
+        assert_eq!(merged(&["q Q0 a 1 0.5 x\nq Q0 b 2 0.9 x\n"], 1).unwrap(), "q Q0 b 1 0.9 x\n");
     }
 
     #[test]
@@ -99,8 +127,19 @@ mod tests {
     #[test]
     fn a_document_in_two_parts_is_refused_with_its_line() {
         let parts = ["q Q0 d 1 2.5 x\n", "q Q0 c 1 3 x\nq Q0 d 2 2.5 x\n"];
-        let what = "part1, line 2: query q: document d is in another of the runs too";
+        let what = "part1, line 2: query q: document d stands there twice, or in another of the runs too";
         assert_eq!(merged(&parts, 3).unwrap_err(), what);
+        assert!(
+            merged(&["q Q0 d 1 2 x\nq Q0 d 2 1 x\n"], 3)
+                .unwrap_err()
+                .starts_with("part0, line 2: query q: document d stands")
+        );
+        assert!(merged(&["q Q0 d 1 2 x\n", "q Q0 e 1 2 y\n"], 3).unwrap_err().contains("cannot be compared"));
+        assert!(
+            merged(&["q Q0 d 1 2 bm25(k1=1)\n", "q Q0 e 1 2 bm25(k1=1)\n"], 3)
+                .unwrap_err()
+                .contains("depend on all documents")
+        );
         assert!(merged(&["q Q0 d 1 NaN x\n"], 3).unwrap_err().starts_with("part0, line 1"));
     }
 }

@@ -83,6 +83,16 @@ fn merged_embeddings_are_the_bytes_of_one_machine() {
         "1.safetensors other.safetensors 3.safetensors",
         "other.safetensors: not a part of the same whole as 1.safetensors",
     );
+    // A part of other texts, and token ids that are others.
+    place.run(0, "encode --model fixture-student --input queries.tsv --prefix q: --tokens --shard 2/3 --output other.safetensors");
+    refused("1.safetensors other.safetensors 3.safetensors", "other.safetensors: not a part of the same whole");
+    let mut bytes = read(place.0.path(), "2.safetensors");
+    let good = bytes.clone();
+    let last = bytes.len() - 8;
+    bytes[last] ^= 1;
+    std::fs::write(place.path("2.safetensors"), &bytes).unwrap();
+    refused("1.safetensors 2.safetensors 3.safetensors", "2.safetensors: damaged: its token ids");
+    std::fs::write(place.path("2.safetensors"), &good).unwrap();
     // One number of the rows is another.
     let mut bytes = read(place.0.path(), "2.safetensors");
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -171,6 +181,8 @@ fn shards_of_an_attack_share_a_folder() {
         place.same(&format!("alone/{file}"), &format!("together/{file}"));
     }
     assert!(!place.path("together/journal.greedy.1-of-3.jsonl").exists());
+    // Nor is it removed.
+    assert!(place.path("together/journal.pgd.2-of-3.jsonl").exists());
     // A shard that comes late finds nothing to do for the whole.
     attack("--output together --shard 2/3");
     attack("--output together");

@@ -483,7 +483,7 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     let elsewhere = |bytes: &[u8]| Test::new().write("b.zip", bytes).args(["verify", "b.zip", "--format", "csv"]);
     let checked = elsewhere(&bundle).status(1);
     assert!(checked.stdout.contains("\nc,comparison,") && checked.stdout.contains("fixture-teacher"));
-    assert!(checked.stderr.contains("with others: 0; computed only here or only there: 0"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("that are not: 0; computed only here or only there: 0"), "{}", checked.stderr);
 
     // A value that its author did not find.
     let edited = |member: &str, edit: &dyn Fn(String) -> String| {
@@ -503,7 +503,7 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     };
     let other = edited("bundle.json", &|text| text.replacen("\"value\": 0.", "\"value\": 0.1", 1));
     let said = elsewhere(&other).status(1).stderr;
-    assert!(said.contains("another value or digest than the bundle's") && said.contains("with others: 1;"), "{said}");
+    assert!(said.contains("not as the bundle says") && said.contains("that are not: 1;"), "{said}");
 
     for (bytes, what) in [
         (edited("bundle.json", &|_| "{}".to_owned()), "is not of a version that this program knows"),
@@ -518,6 +518,15 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     out.start_file("../escaped", zip::write::SimpleFileOptions::default()).unwrap();
     let refused = elsewhere(&out.finish().unwrap().into_inner()).refused();
     assert!(refused.contains("would leave its folder"), "{refused}");
+    // What would lead out of it, or replace what is checked.
+    let toml = "files/claims/c.toml";
+    let out = edited(toml, &|text| text.replace("better.run", "../../../better.run"));
+    let refused = elsewhere(&out).refused();
+    assert!(refused.contains("claim c names a file that is not in the bundle"), "{refused}");
+    let refused = paper().then_args(&["verify", "claims/c.toml", "--bundle", "claims/c.toml"]).refused();
+    assert!(refused.contains("claims/c.toml: the output would replace an input"), "{refused}");
+    let refused = paper().then_args(&["verify", "--bundle", "paper.tar"]).refused();
+    assert!(refused.contains("ends with .zip"), "{refused}");
     let refused = elsewhere(&bundle).args(["fixture-teacher"]).refused();
     assert!(refused.contains("a bundle is checked by itself"), "{refused}");
 }

@@ -1,6 +1,6 @@
 //! The TOML half of a claim.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::Deserialize;
 
@@ -48,6 +48,10 @@ impl Head {
         }
         if let Some((field, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(format!("`{field}` is empty"));
+        }
+        let beside = |cells: &String| Path::new(cells).components().all(|part| matches!(part, Component::Normal(_)));
+        if let Some(cells) = self.cells.as_ref().filter(|cells| !beside(cells)) {
+            return Err(format!("`cells` is {cells}: it has to lie beside the claim or below it"));
         }
         self.check_parts()?;
         if !self.source.recorded && self.source.url.is_none() {

@@ -231,14 +231,26 @@ impl ClaimFile {
         files
     }
 
+    /// A file that it names by an absolute path, if there is one.
+    #[must_use]
+    pub fn absolute(&self) -> Option<PathBuf> {
+        let named: Vec<PathBuf> = match &self.content {
+            Content::Comparison { comparison, .. } => comparison.files().collect(),
+            Content::Property { property, .. } => property.config().map(Path::to_owned).into_iter().collect(),
+            Content::Numbers(_) | Content::Blocked(_) => Vec::new(),
+        };
+        named.into_iter().find(|path| path.is_absolute())
+    }
+
     /// Names of the data sets and models that it is checked with.
     #[must_use]
-    pub fn needs(&self) -> Vec<&str> {
+    pub fn needs(&self) -> Vec<String> {
         match &self.content {
             Content::Numbers(Numbers { recipe, .. }) => {
-                [&recipe.data, &recipe.model].into_iter().chain(&recipe.document_model).map(String::as_str).collect()
+                [&recipe.data, &recipe.model].into_iter().chain(&recipe.document_model).cloned().collect()
             }
-            Content::Comparison { .. } | Content::Property { .. } | Content::Blocked(_) => Vec::new(),
+            Content::Property { property, folder } => property.needs(folder),
+            Content::Comparison { .. } | Content::Blocked(_) => Vec::new(),
         }
     }
 

@@ -81,6 +81,13 @@ pub(super) fn languages(folder: &Path, config: &Path, at_least: usize, low_resou
     Ok(vec![of("languages", &names, at_least), of("low-resource-languages", &low, low_resource)])
 }
 
+/// The data sets of a distillation; none where its configuration cannot be read, which whoever checks it is told.
+pub(super) fn needs(config: &Path) -> Vec<String> {
+    let Ok(read) = Config::read(config, &[]) else { return Vec::new() };
+    let held_out = read.held_out.iter().filter_map(|part| part.data.clone());
+    read.bitext.iter().filter_map(|source| source.data.clone()).chain(held_out).collect()
+}
+
 /// The most pairs that a language of a distillation has.
 pub(super) fn bitext(shelf: &Shelf, folder: &Path, config: &Path, at_most: usize) -> Result<Finding> {
     let finding = |value, holds, why| Finding {

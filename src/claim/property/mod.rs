@@ -92,6 +92,18 @@ impl Property {
         }
     }
 
+    /// Names of the data sets that it looks at.
+    pub(super) fn needs(&self, folder: &Path) -> Vec<String> {
+        match self {
+            Self::Manifests { say } => {
+                say.iter().filter_map(|said| Some(said.split_once(':')?.0.trim().to_owned())).collect()
+            }
+            Self::JudgedQueries { data, .. } => data.clone(),
+            Self::Bitext { config, .. } => collections::needs(&folder.join(config)),
+            Self::TransportLoss { .. } | Self::DocumentsUnchanged {} | Self::Languages { .. } => Vec::new(),
+        }
+    }
+
     /// The configuration that it looks at, relative to the claim's own file.
     pub(super) fn config(&self) -> Option<&Path> {
         match self {

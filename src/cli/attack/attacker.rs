@@ -37,7 +37,10 @@ impl Attacker<'_> {
     /// Attacks the queries of a shard.
     pub(super) fn ahead(&self, name: Name, attack: &Attack<'_>, shard: (usize, usize)) -> Result<(), Failure> {
         let queries = &self.queries[shard::range(self.queries.len(), Some(shard))];
-        self.attack(name, attack, queries, &mut self.journal(name, attack, Some(shard)))?;
+        // What the whole has of them already is not done again.
+        let whole = self.journal(name, attack, None);
+        let open: Vec<Query> = queries.iter().filter(|query| whole.get(&query.id).is_none()).cloned().collect();
+        self.attack(name, attack, &open, &mut self.journal(name, attack, Some(shard)))?;
         let (i, n) = shard;
         self.context.note(&format!(
             "{}, shard {i}/{n}: {} of {} queries; without --shard the shards are put together",

@@ -50,7 +50,8 @@ impl Journal {
         let found = std::fs::read_to_string(path).ok();
         let Some(lines) = found.as_deref().and_then(|found| found.strip_prefix(&journal.text)) else { return journal };
         let read: Result<Vec<Line>, _> = lines.lines().map(serde_json::from_str).collect();
-        if let Ok(read) = read {
+        let whole = |read: &Vec<Line>| read.iter().all(|line| !line.states.is_empty());
+        if let Some(read) = read.ok().filter(whole) {
             journal.text.push_str(lines);
             journal.outcomes = read.into_iter().map(|line| (line.query.clone(), line.outcome())).collect();
         }
@@ -64,8 +65,10 @@ impl Journal {
         method: &str,
         queries: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<PathBuf>, Failure> {
-        let parts = parts(folder, method);
-        let mut read: Vec<Self> = parts.iter().map(|path| Self::open(path, &self.key)).collect();
+        // Those of other attacks are left alone.
+        let found = parts(folder, method).into_iter().map(|path| Self::open(&path, &self.key));
+        let mut read: Vec<Self> = found.filter(|part| !part.outcomes.is_empty()).collect();
+        let parts = read.iter().map(|part| part.path.clone()).collect();
         let mut found = Vec::new();
         for query in queries.filter(|query| !self.outcomes.contains_key(*query)) {
             if let Some(outcome) = read.iter_mut().find_map(|part| part.outcomes.remove(query)) {
