@@ -519,7 +519,7 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     let refused = elsewhere(&out.finish().unwrap().into_inner()).refused();
     assert!(refused.contains("would leave its folder"), "{refused}");
     // What would lead out of it, or replace what is checked.
-    let toml = "files/claims/c.toml";
+    let toml = "files/c.toml";
     let out = edited(toml, &|text| text.replace("better.run", "../../../better.run"));
     let refused = elsewhere(&out).refused();
     assert!(refused.contains("claim c names a file that is not in the bundle"), "{refused}");
