@@ -41,6 +41,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     match args.parts.iter().filter(|part| packed(part)).count() {
         0 => merge_runs(args, context),
         all if all == args.parts.len() => {
+            if !packed(&args.output) {
+                let what = "embeddings are written as safetensors: give it a name that ends with .safetensors";
+                return Err(Failure::Usage(format!("{}: {what}", args.output.display())));
+            }
             let (texts, digest) = file::merge(&args.parts, &args.output)?;
             context.note(&format!("{}: {} parts, {texts} texts, {digest}", args.output.display(), args.parts.len()));
             Ok(Ending::Holds)

@@ -7,7 +7,7 @@ use snellen::data::atomic;
 use snellen::report::gather::gather;
 use snellen::report::page::Format;
 
-use super::{Context, Ending, Failure};
+use super::{Context, Ending, Failure, same_file};
 
 /// Put results together: one page to look at, tables for a paper, or JSON.
 ///
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     };
     if let Some(output) = &args.output {
         atomic::check(output)?;
+        if let Some(input) = args.paths.iter().find(|input| same_file(input, output)) {
+            return Err(Failure::Usage(format!("{}: the output would replace an input", input.display())));
+        }
     }
     let page = gather(&args.title, &args.paths)?;
     let mut bytes = Vec::new();

@@ -109,6 +109,8 @@ fn what_has_no_results_is_refused() {
     assert!(refused(broken).starts_with("snellen: f/summary.json, line 1: "));
     let broken = Test::new().write("f/summary.json", "{\"rows\": [], \"means\": [1]}").args(["report", "f"]);
     let _ = broken.status(0);
+    let own = Test::new().write("v.json", "{\"claims\": []}").args(["report", "v.json", "--output", "v.json"]);
+    assert!(refused(own).contains("v.json: the output would replace an input"));
     let named = Test::new().write("v.json", "{\"claims\": []}").args(["report", "v.json", "--output", "x.doc"]);
     assert!(refused(named).contains("x.doc: which format?"));
     let license = root().join("LICENSE-MIT").display().to_string();

@@ -83,6 +83,8 @@ fn merged_embeddings_are_the_bytes_of_one_machine() {
         "1.safetensors other.safetensors 3.safetensors",
         "other.safetensors: not a part of the same whole as 1.safetensors",
     );
+    let said = place.run(2, "merge 1.safetensors 2.safetensors 3.safetensors --output merged.run");
+    assert!(said.contains("ends with .safetensors"), "{said}");
     // A part of other texts, and token ids that are others.
     place.run(0, "encode --model fixture-student --input queries.tsv --prefix q: --tokens --shard 2/3 --output other.safetensors");
     refused("1.safetensors other.safetensors 3.safetensors", "other.safetensors: not a part of the same whole");
