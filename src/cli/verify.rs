@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// table, json, csv, markdown or junit. Default: what the name of --output asks for (.json, .csv, .md, .xml); else table.
     #[arg(long)]
     format: Option<Format>,
-    /// Write the report here instead of to standard output.
+    /// Write the report here instead of to standard output (-).
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Neither look for embeddings that were computed before nor keep new ones.
@@ -68,6 +68,13 @@ pub(super) enum Require {
     Available,
     /// No cell may be blocked.
     All,
+}
+
+impl Args {
+    /// Where the report goes; none: to standard output, which is also called -.
+    fn file(&self) -> Option<&PathBuf> {
+        self.output.as_ref().filter(|path| *path != Path::new("-"))
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -186,7 +193,7 @@ fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool
 }
 
 fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
-    if let Some(path) = &args.output {
+    if let Some(path) = args.file() {
         let mut bytes = Vec::new();
         let asked = path.extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()));
         report::write(outcome, args.format.or(asked).unwrap_or(Format::Table), &mut bytes)?;
@@ -208,7 +215,7 @@ fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome) -> Result<(), F
     for (claim, checked) in claims.iter().zip(&outcome.claims) {
         report::explain::write(claim, checked, &mut bytes)?;
     }
-    if let Some(path) = &args.output {
+    if let Some(path) = args.file() {
         return Ok(atomic::write(path, &bytes)?);
     }
     let mut out = std::io::stdout().lock();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::text::{one_line, shell};
-use crate::claim::{Cell, ClaimFile, ClaimOutcome, Content, Printed, Recipe, Verdict};
+use crate::claim::{Cell, ClaimFile, ClaimOutcome, Content, Printed, Recipe, Verdict, catalogue};
 
 /// Writes a block of lines for each cell of a claim and its outcome.
 ///
@@ -90,9 +90,14 @@ fn inputs(claim: &ClaimFile, cell: &Cell, out: &mut dyn Write) -> io::Result<()>
             key.task, key.direction, key.aggregation, key.system, key.pooling, key.prefix, key.ties, key.arith
         ),
     )?;
-    let words = claim
-        .numbers()
-        .map_or_else(|| vec!["verify".to_owned(), claim.id.clone()], |numbers| command(&numbers.recipe, &key.language));
+    let words = claim.numbers().map_or_else(
+        // It is known by its name if it is built in, else by its file.
+        || match catalogue::names().any(|name| name == claim.id) {
+            true => vec!["verify".to_owned(), claim.id.clone()],
+            false => vec!["verify".to_owned(), claim.written[0].path.display().to_string()],
+        },
+        |numbers| command(&numbers.recipe, &key.language),
+    );
     line(out, "command", &format!("snellen {}", shell(&words)))
 }
 

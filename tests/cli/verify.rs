@@ -530,3 +530,16 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     let refused = elsewhere(&bundle).args(["fixture-teacher"]).refused();
     assert!(refused.contains("a bundle is checked by itself"), "{refused}");
 }
+
+#[test]
+fn standard_output_has_a_name() {
+    let out = Test::new().args(["verify", "--output", "-", "--format", "csv"]).status(0);
+    assert!(out.stdout.starts_with("claim,task,"), "{}", out.stdout);
+}
+
+#[test]
+fn the_command_of_a_claim_from_a_file_names_the_file() {
+    let explained = compared("greater", "").then_args(&["verify", "claims/c.toml", "--languages", "swa", "--explain"]);
+    let out = explained.status(0).stdout;
+    assert!(out.contains("snellen verify claims/c.toml\n"), "{out}");
+}
