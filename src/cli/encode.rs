@@ -6,7 +6,7 @@ use snellen::data::atomic;
 use snellen::data::digest::Digest;
 use snellen::data::spool::Spool;
 use snellen::data::text;
-use snellen::encoder::file::{self, Rows};
+use snellen::encoder::embeddings::{self, Rows};
 use snellen::encoder::{How, Model, PART, Pooling, Recipe, Tokens};
 use snellen::kernel::ARITH;
 
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let shard = args.shard.map(|(i, n)| {
         let mut whole = Digest::new();
         all.iter().for_each(|text| _ = whole.field(&text.text));
-        file::Shard { i, n, whole: whole.hex() }
+        embeddings::Shard { i, n, whole: whole.hex() }
     });
     let texts: Vec<String> = shard::part(all, args.shard).into_iter().map(|text| text.text).collect();
     let bar = progress::bar(context, texts.len(), "encoding");
@@ -71,7 +71,7 @@ fn encode(
     args: &Args,
     context: &Context,
     model: &Model,
-    (recipe, shard): (&Recipe, Option<file::Shard>),
+    (recipe, shard): (&Recipe, Option<embeddings::Shard>),
     texts: &[String],
     done: &(dyn Fn(usize) + Sync),
 ) -> Result<String, Failure> {
@@ -106,5 +106,5 @@ fn encode(
         ("pooling", recipe.name(model.config())),
         ("prefix", recipe.prefix.clone()),
     ];
-    Ok(file::finish(spool, rows, model.config().hidden, &tokens, &facts, shard)?)
+    Ok(embeddings::finish(spool, rows, model.config().hidden, &tokens, &facts, shard)?)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use snellen::data::trec::TrecFile;
 use snellen::data::{atomic, text};
-use snellen::encoder::file;
+use snellen::encoder::embeddings;
 use snellen::retrieval;
 
 use super::{Context, Ending, Failure, runs, same_file};
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
                 let what = "embeddings are written as safetensors: give it a name that ends with .safetensors";
                 return Err(Failure::Usage(format!("{}: {what}", args.output.display())));
             }
-            let (texts, digest) = file::merge(&args.parts, &args.output)?;
+            let (texts, digest) = embeddings::merge(&args.parts, &args.output)?;
             context.note(&format!("{}: {} parts, {texts} texts, {digest}", args.output.display(), args.parts.len()));
             Ok(Ending::Holds)
         }

@@ -12,8 +12,8 @@ mod cards;
 #[path = "no_cards.rs"]
 mod cards;
 mod config;
+pub mod embeddings;
 mod fault;
-pub mod file;
 mod gradient;
 mod late;
 mod model;

@@ -10,6 +10,8 @@ use crate::data::trec::{Line, TrecFile};
 #[derive(Default)]
 struct Query<'a> {
     hits: Vec<Line<'a>>,
+    /// The last part that has some.
+    last: usize,
     parts: usize,
 }
 
@@ -26,8 +28,7 @@ pub struct Merged<'a> {
 /// A line that is none of a run; a document that a query has twice; a query with scores of several systems, or of one whose scores depend on all documents: named by line.
 pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
     let (mut places, mut queries) = (HashMap::new(), Vec::<(&str, Query<'_>)>::new());
-    for part in parts {
-        let mut met = HashMap::new();
+    for (number, part) in (1..).zip(parts) {
         for line in part.run_lines() {
             let line = line?;
             let place = *places.entry(line.query).or_insert_with(|| {
@@ -35,11 +36,12 @@ pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
                 queries.len() - 1
             });
             let query = &mut queries[place].1;
-            met.entry(place).or_insert_with(|| query.parts += 1);
+            query.parts += usize::from(query.last != number);
+            query.last = number;
             query.hits.push(line);
         }
     }
-    for (query, Query { hits, parts }) in &mut queries {
+    for (query, Query { hits, parts, .. }) in &mut queries {
         // Stable: of two lines with one document the later one is named.
         hits.sort_by_key(|hit| hit.document);
         if let Some(pair) = hits.windows(2).find(|pair| pair[0].document == pair[1].document) {

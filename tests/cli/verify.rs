@@ -518,6 +518,12 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     out.start_file("../escaped", zip::write::SimpleFileOptions::default()).unwrap();
     let refused = elsewhere(&out.finish().unwrap().into_inner()).refused();
     assert!(refused.contains("would leave its folder"), "{refused}");
+    // A bomb.
+    let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    out.start_file("bundle.json", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut out, &vec![b' '; (64 << 20) + 1]).unwrap();
+    let refused = elsewhere(&out.finish().unwrap().into_inner()).refused();
+    assert!(refused.contains("unpacks to more than 67108864 bytes"), "{refused}");
     // What would lead out of it, or replace what is checked.
     let toml = "files/c.toml";
     let out = edited(toml, &|text| text.replace("better.run", "../../../better.run"));

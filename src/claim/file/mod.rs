@@ -219,13 +219,11 @@ impl ClaimFile {
     /// Files besides its own that it is checked with: runs and judgements, a configuration.
     #[must_use]
     pub fn others(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = match &self.content {
-            Content::Comparison { comparison, folder } => comparison.files().map(|file| folder.join(file)).collect(),
-            Content::Property { property, folder } => {
-                property.config().map(|file| folder.join(file)).into_iter().collect()
-            }
-            Content::Numbers(_) | Content::Blocked(_) => Vec::new(),
+        let folder = match &self.content {
+            Content::Comparison { folder, .. } | Content::Property { folder, .. } => folder,
+            Content::Numbers(_) | Content::Blocked(_) => return Vec::new(),
         };
+        let mut files: Vec<PathBuf> = self.named().iter().map(|file| folder.join(file)).collect();
         files.sort();
         files.dedup();
         files
@@ -234,12 +232,16 @@ impl ClaimFile {
     /// A file that it names by an absolute path, if there is one.
     #[must_use]
     pub fn absolute(&self) -> Option<PathBuf> {
-        let named: Vec<PathBuf> = match &self.content {
+        self.named().into_iter().find(|path| path.is_absolute())
+    }
+
+    /// Files besides its own, as it names them.
+    fn named(&self) -> Vec<PathBuf> {
+        match &self.content {
             Content::Comparison { comparison, .. } => comparison.files().collect(),
             Content::Property { property, .. } => property.config().map(Path::to_owned).into_iter().collect(),
             Content::Numbers(_) | Content::Blocked(_) => Vec::new(),
-        };
-        named.into_iter().find(|path| path.is_absolute())
+        }
     }
 
     /// Names of the data sets and models that it is checked with.

@@ -93,7 +93,7 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
             found.facts.extend(fact(&made, name));
         }
     }
-    found.pictures.extend(pictures::drawn(names)?);
+    found.pictures.extend(pictures::drawn(names, has("pairs.csv"))?);
     found.pictures.extend(runs::histograms(names)?);
     Ok(section)
 }

@@ -23,26 +23,26 @@ pub(super) fn draw(caption: &str, chart: &Bars) -> Picture {
     Picture { title: caption.to_owned(), says, svg: String::from_utf8(svg).expect("SVG is text") }
 }
 
-/// The pictures that a command drew.
-pub(super) fn drawn(names: &[PathBuf]) -> Result<Vec<Picture>> {
+/// The pictures that a command drew; `plans`: it aligned pairs, and draws their plans under the pairs' ids.
+pub(super) fn drawn(names: &[PathBuf], plans: bool) -> Result<Vec<Picture>> {
     let is_svg = |name: &&PathBuf| name.extension().is_some_and(|extension| extension == "svg");
-    names.iter().filter(is_svg).map(|name| one(name)).collect()
+    names.iter().filter(is_svg).map(|name| one(name, plans)).collect()
 }
 
-fn one(path: &Path) -> Result<Picture> {
+fn one(path: &Path, plans: bool) -> Result<Picture> {
     let svg = std::fs::read_to_string(path).map_err(FileFault::io("read", path))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let inner = title(&svg);
     let (caption, kind) = match stem.as_ref() {
+        pair if plans => (
+            format!("Transport plan of pair {pair}: the stronger the colour, the more of the mass; frames are links"),
+            "Heat map",
+        ),
         "curve" => (format!("The more is changed, the less is left: {inner}"), "Line chart"),
         "loss" => ("Training: the loss of each step".to_owned(), "Line chart"),
         "accuracy" => {
             ("Validation: the share of translations that find their sentences, by step".to_owned(), "Line chart")
         }
-        pair if svg.contains("rotate(-60)") => (
-            format!("Transport plan of pair {pair}: the stronger the colour, the more of the mass; frames are links"),
-            "Heat map",
-        ),
         other => (format!("{other}: {inner}"), "Picture"),
     };
     let says = format!("{kind}: {inner}. Its numbers are in files of the same folder.");
