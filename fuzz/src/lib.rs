@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use snellen::Result;
 use snellen::attack::text::Lexicon;
-use snellen::claim::ClaimFile;
+use snellen::claim::{ClaimFile, Outcome};
 use snellen::data::catalogue::Catalogue;
 use snellen::data::folder::Folder;
 use snellen::data::manifest::Manifest;
@@ -19,6 +19,7 @@ use snellen::data::trec::{Qrels, TrecFile};
 use snellen::data::{bitext, fuzzing, links, matrix, text};
 use snellen::distill::Config;
 use snellen::encoder::{Batching, How, Model, Weights};
+use snellen::report::bundle::Bundle;
 use snellen::task::clir::Topics;
 use snellen::task::lareqa::{Join, Language};
 use snellen::task::mewsli::Mewsli;
@@ -28,8 +29,9 @@ use snellen::task::xtreme;
 pub type Reader = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Reader; 21] = [
+pub const ALL: [Reader; 22] = [
     ("bitext", bitext),
+    ("bundle", bundle),
     ("checkpoint", checkpoint),
     ("claim", claim),
     ("collection", collection),
@@ -248,6 +250,14 @@ pub fn xtreme(bytes: &[u8]) {
     let Some(tasks) = read(xtreme::evaluate(&folder("predictions"), &folder("labels")), "test-ar.json") else { return };
     let values = tasks.iter().flat_map(|task| &task.languages);
     assert!(values.map(|(_, value)| value).all(|value| value.is_nan() || (0.0..=100.0).contains(value)));
+}
+
+pub fn bundle(bytes: &[u8]) {
+    let path = file("x.zip", bytes);
+    let Some(bundle) = read(Bundle::open(&path), "x.zip") else { return };
+    let _ = read(bundle.claims(), "x.zip");
+    // What it says was found is compared with nothing.
+    let _ = read(bundle.compare(&Outcome { claims: Vec::new() }), "x.zip");
 }
 
 pub fn wheel(bytes: &[u8]) {
