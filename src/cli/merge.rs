@@ -60,6 +60,9 @@ fn merge_runs(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
     let parts = args.parts.iter().map(|part| Ok(TrecFile::open(part)?)).collect::<Result<Vec<_>, Failure>>()?;
     let merged = retrieval::merge(&parts, args.k.get())?;
+    if merged.drops_metadata() {
+        context.note("the parts' ir_metadata is not the same, and is left out");
+    }
     let mut out = Vec::new();
     merged.write(&mut out)?;
     if args.output == Path::new("-") {

@@ -17,9 +17,14 @@ struct Query<'a> {
 
 /// What parts were put together to.
 pub struct Merged<'a> {
+    metadata: Option<Vec<String>>,
     queries: Vec<(&'a str, Query<'a>)>,
     k: usize,
 }
+
+/// How lines of `ir_metadata` begin that `retrieve` writes, and that differ between a part and the whole.
+const SHARD: &str = "#       shard: ";
+const DEPTH: &str = "#       k: ";
 
 /// Puts runs together: those of different queries one behind the other, those of one query over different documents in one ranking: by score, of equal scores the lower id first, `k` hits at most. The
 /// queries stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries. That a part is missing cannot be seen.
@@ -56,7 +61,21 @@ pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
-    Ok(Merged { queries, k })
+    Ok(Merged { metadata: metadata(parts, k), queries, k })
+}
+
+/// What the parts say of themselves, but for which of the parts they are; none where they differ in more, as those of a corpus's parts do.
+fn metadata(parts: &[TrecFile], k: usize) -> Option<Vec<String>> {
+    let whole = |line: &str| match line.strip_prefix(DEPTH) {
+        Some(depth) if depth.parse().is_ok_and(|depth: usize| depth > k) => format!("{DEPTH}{k}"),
+        _ => line.to_owned(),
+    };
+    let of = |part: &TrecFile| -> Vec<String> {
+        part.metadata().filter(|line| !line.starts_with(SHARD)).map(whole).collect()
+    };
+    let (first, rest) = parts.split_first()?;
+    let first = of(first);
+    rest.iter().all(|part| of(part) == first).then_some(first)
 }
 
 /// Scores of one query from several parts of a corpus have to be of one system, and must not depend on the other documents.
@@ -86,11 +105,20 @@ impl Merged<'_> {
         self.queries.len()
     }
 
+    /// Whether the parts' `ir_metadata` is left out, because it is not the same.
+    #[must_use]
+    pub fn drops_metadata(&self) -> bool {
+        self.metadata.is_none()
+    }
+
     /// Writes the run.
     ///
     /// # Errors
     /// What `out` returns.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for line in self.metadata.iter().flatten() {
+            writeln!(out, "{line}")?;
+        }
         for (query, Query { hits, .. }) in &self.queries {
             for (rank, hit) in hits.iter().take(self.k).enumerate() {
                 writeln!(out, "{query} Q0 {} {} {} {}", hit.document, rank + 1, hit.written, hit.tag)?;
@@ -118,6 +146,20 @@ mod tests {
         assert_eq!(merged(&parts, 9).unwrap(), "q2 Q0 a 1 0.5 ours\nq2 Q0 b 2 0.5 ours\nq1 Q0 c 1 1e-3 ours\n");
         // The order of a ranking is that of its scores, wherever its lines stand.
         assert_eq!(merged(&["q Q0 a 1 0.5 x\nq Q0 b 2 0.9 x\n"], 1).unwrap(), "q Q0 b 1 0.9 x\n");
+    }
+
+    #[test]
+    fn what_parts_say_of_themselves_the_whole_says() {
+        let part = |shard: &str, hit: &str| {
+            format!("# ir_metadata.start\n#       k: 9\n#       shard: \"{shard}/2\"\n# ir_metadata.end\n{hit}\n")
+        };
+        let parts = [part("1", "q1 Q0 a 1 0.5 x"), part("2", "q2 Q0 a 1 0.5 x")];
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let hits = "q1 Q0 a 1 0.5 x\nq2 Q0 a 1 0.5 x\n";
+        let heading = |k: usize| format!("# ir_metadata.start\n#       k: {k}\n# ir_metadata.end\n");
+        assert_eq!(merged(&parts, 9).unwrap(), heading(9) + hits);
+        assert_eq!(merged(&parts, 3).unwrap(), heading(3) + hits);
+        assert_eq!(merged(&[parts[0], "q2 Q0 a 1 0.5 x\n"], 9).unwrap(), hits);
     }
 
     #[test]

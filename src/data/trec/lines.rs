@@ -53,6 +53,14 @@ impl TrecFile {
         Self { name: name.to_owned(), bytes: Bytes::Read(bytes) }
     }
 
+    /// The lines of its `ir_metadata` (Breuer, Keller and Schaer, SIGIR 2022), which are comments above the first hit; none where it has none.
+    pub fn metadata(&self) -> impl Iterator<Item = &str> {
+        let lines = self.bytes().split(|b| *b == b'\n').map(|line| std::str::from_utf8(line).unwrap_or_default());
+        let mut found = lines.take_while(|line| line.starts_with('#')).peekable();
+        let has = found.peek().is_some_and(|line| line.contains("ir_metadata.start"));
+        found.take_while(move |_| has)
+    }
+
     /// All of it, without a byte order mark.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)
