@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use snellen::data::builtin;
 use snellen::data::fetch::{self, Failure as Missing, Outcome, Progress};
 use snellen::data::store::{State, Status, Store};
 
@@ -68,6 +69,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 
 /// Scripts go on with what is printed: so there is nothing where files are missing.
 fn path(store: &Store, name: &str) -> Result<Ending, Failure> {
+    if builtin::all().any(|set| set.name == name) {
+        return Err(Failure::Usage(format!("{name} is built into the program: there is no folder")));
+    }
     let (path, status) = (store.path(name)?, store.status(name, false)?);
     let absent = status.count(&State::Absent);
     if absent > 0 {
@@ -81,6 +85,9 @@ fn path(store: &Store, name: &str) -> Result<Ending, Failure> {
     Ok(Ending::Holds)
 }
 
+/// How a set is that nobody has to fetch.
+const BUILT_IN: &str = "built in";
+
 fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
     let mut rows = Vec::new();
     let mut sets = Vec::new();
@@ -92,7 +99,7 @@ fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
             m.kind.name().to_owned(),
             m.version.clone(),
             m.licence.clone(),
-            size(&status),
+            megabytes(known_size(&status)),
             state(&status),
         ]);
         sets.push(json!({
@@ -100,6 +107,16 @@ fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
             "citation": m.citation, "files": m.files.len(), "bytes": known_size(&status), "digest": m.digest(),
             "state": state(&status),
         }));
+    }
+    for set in builtin::all() {
+        let (kind, version, licence) = (set.kind.name(), env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_LICENSE"));
+        let words = [set.name, kind, version, licence].map(str::to_owned);
+        let [name, kind, version, licence] = words;
+        sets.push(json!({
+            "name": name, "kind": kind, "version": version, "licence": licence, "files": set.files, "bytes": set.bytes,
+            "state": BUILT_IN,
+        }));
+        rows.push([name, kind, version, licence, megabytes(Some(set.bytes)), BUILT_IN.to_owned()]);
     }
     match format {
         Machine::Table => table(["NAME", "KIND", "VERSION", "LICENCE", "SIZE", "HERE"], &rows)?,
@@ -215,8 +232,8 @@ fn known_size(status: &Status) -> Option<u64> {
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn size(status: &Status) -> String {
-    match known_size(status) {
+fn megabytes(size: Option<u64>) -> String {
+    match size {
         None => "?".to_owned(),
         Some(bytes) => format!("{:.1} MB", bytes as f64 / 1e6),
     }

@@ -1,4 +1,4 @@
-//! `made.json`: which command wrote a folder, and on what. Beside the results, which are the same on every machine, and not among them.
+//! `made.json`: which command wrote a folder or a report, and on what. Beside the results, which are the same on every machine, and not among them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,12 +7,11 @@ use serde_json::json;
 use snellen::data::atomic;
 use snellen::kernel::ARITH;
 use snellen::kernel::isa::Isa;
-use snellen::report::gather::MADE;
 
 use super::Failure;
 
-/// Writes it.
-pub(super) fn write(folder: &Path, taken: Duration) -> Result<(), Failure> {
+/// Writes it to this file.
+pub(super) fn write(path: &Path, taken: Duration) -> Result<(), Failure> {
     let command = std::iter::once("snellen".to_owned()).chain(std::env::args().skip(1));
     let made = json!({
         "schema": 1,
@@ -24,5 +23,5 @@ pub(super) fn write(folder: &Path, taken: Duration) -> Result<(), Failure> {
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         "seconds": (taken.as_secs_f64() * 10.0).round() / 10.0,
     });
-    Ok(atomic::write(&folder.join(MADE), format!("{made:#}\n").as_bytes())?)
+    Ok(atomic::write(path, format!("{made:#}\n").as_bytes())?)
 }

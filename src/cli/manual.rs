@@ -52,6 +52,7 @@ fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
 fn page(command: &clap::Command) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
     // A page has no date: the same program writes the same pages.
-    Man::new(command.clone()).date("").render(&mut page)?;
+    let source = concat!("snellen ", env!("CARGO_PKG_VERSION"));
+    Man::new(command.clone()).date("").source(source).manual("Snellen").render(&mut page)?;
     Ok(page)
 }

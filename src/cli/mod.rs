@@ -44,6 +44,7 @@ use snellen::data::shelf::Shelf;
 use snellen::data::store::Store;
 use snellen::encoder::{Cache, Model};
 use snellen::kernel::isa::Isa;
+use snellen::report::gather::{MADE, made_of};
 
 /// The eye chart for cross-lingual retrieval: says cell by cell whether a published number holds.
 #[derive(Parser)]
@@ -114,16 +115,18 @@ enum Command {
 }
 
 impl Command {
-    /// The folder of results that it writes, if it does.
-    fn folder(&self) -> Option<&Path> {
-        match self {
+    /// The file that says which command wrote its results, if it leaves some.
+    fn made(&self) -> Option<PathBuf> {
+        let folder = match self {
             Self::Task(args) => args.output(),
             Self::Align(args) => args.output(),
             Self::Attack(args) => Some(args.output()),
             Self::Robustness(args) => args.output(),
             Self::Distill(args) => Some(args.output()),
+            Self::Verify(args) => return args.for_machines().map(|report| made_of(report)),
             _ => None,
-        }
+        };
+        folder.map(|folder| folder.join(MADE))
     }
 }
 
@@ -294,8 +297,8 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
     let context = Context::new(&cli.common)?;
     let start = Instant::now();
     let ending = obey(cli, &context)?;
-    if let Some(folder) = cli.command.folder() {
-        made::write(folder, start.elapsed())?;
+    if let Some(path) = cli.command.made() {
+        made::write(&path, start.elapsed())?;
     }
     Ok(ending)
 }

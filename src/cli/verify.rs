@@ -44,10 +44,10 @@ pub(crate) struct Args {
     /// Also write a bundle (.zip) with which others can check this: claims, runs, manifests and what was found; neither data nor models.
     #[arg(long, value_name = "FILE.zip")]
     bundle: Option<PathBuf>,
-    /// table, json, csv, markdown or junit. Default: what the name of --output asks for (.json, .csv, .md, .xml); else table.
+    /// table, json, csv, markdown, latex (needs `booktabs`) or junit. Default: what the name of --output asks for (.json, .csv, .md, .tex, .xml); else table.
     #[arg(long)]
     format: Option<Format>,
-    /// Write the report here instead of to standard output (-).
+    /// Write the report here instead of to standard output (-). Beside JSON, NAME.made.json says which command made it, and on what.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Neither look for embeddings that were computed before nor keep new ones.
@@ -75,6 +75,18 @@ impl Args {
     fn file(&self) -> Option<&PathBuf> {
         self.output.as_ref().filter(|path| *path != Path::new("-"))
     }
+
+    /// How it is written.
+    fn format(&self) -> Format {
+        let extension = self.file().and_then(|path| path.extension());
+        let asked = extension.and_then(|extension| Format::of_extension(&extension.to_string_lossy()));
+        self.format.or(asked).unwrap_or(Format::Table)
+    }
+
+    /// The file that `snellen report` reads, if it writes one.
+    pub(super) fn for_machines(&self) -> Option<&PathBuf> {
+        self.file().filter(|_| self.format() == Format::Json && !self.explain)
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
@@ -96,7 +108,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if let Some(path) = &args.bundle {
         atomic::check(path)?;
     }
-    let shelf = context.shelf_with(opened.as_ref().and_then(Bundle::manifests).as_deref())?;
+    // What is wrong with an unpacked file is wrong with the bundle.
+    let named = |failure| match (failure, &opened) {
+        (Failure::Library(error), Some(bundle)) => Failure::Library(bundle.named(error)),
+        (failure, _) => failure,
+    };
+    let shelf = context.shelf_with(opened.as_ref().and_then(Bundle::manifests).as_deref()).map_err(named)?;
     // The built-in claims take no time to compute, and a cache could hide that the program no longer does.
     let no_cache = args.no_cache
         || (args.shard.is_none() && args.claims.is_empty() && args.claims_dir.is_none() && project.is_none());
@@ -119,7 +136,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         shard::note(context, shard, all);
         return Ok(Ending::Holds);
     }
-    let checked = claims.iter().map(|claim| checker.check(claim)).collect::<Result<Vec<ClaimOutcome>, _>>()?;
+    let checked = claims
+        .iter()
+        .map(|claim| checker.check(claim).map_err(|error| named(error.into())))
+        .collect::<Result<Vec<ClaimOutcome>, _>>()?;
     bars.finish();
     let outcome = Outcome { claims: checked };
     let written = if args.explain { explain(args, &claims, &outcome) } else { write(args, &outcome) };
@@ -195,17 +215,15 @@ fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool
 fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     if let Some(path) = args.file() {
         let mut bytes = Vec::new();
-        let asked = path.extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()));
-        report::write(outcome, args.format.or(asked).unwrap_or(Format::Table), &mut bytes)?;
+        report::write(outcome, args.format(), &mut bytes)?;
         return Ok(atomic::write(path, &bytes)?);
     }
     let mut out = std::io::stdout().lock();
-    let format = args.format.unwrap_or(Format::Table);
-    if format == Format::Table {
+    if args.format() == Format::Table {
         let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
         report::write_table(outcome, color, &mut out)?;
     } else {
-        report::write(outcome, format, &mut out)?;
+        report::write(outcome, args.format(), &mut out)?;
     }
     Ok(out.flush()?)
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::FileFault;
 use super::digest::{self, Digest};
 use super::folder::Folder;
+use super::manifest::Kind;
 use super::shelf::Found;
 use crate::Result;
 
@@ -103,6 +104,28 @@ pub(super) fn find(name: &str) -> Result<Option<Found>> {
     }
     let folder = Folder::Builtin { name: set.folder, files: set.files };
     Ok(Some(Found { name: name.to_owned(), digest: all.hex(), folder }))
+}
+
+/// A built-in set for those who look for what there is.
+pub struct Summary {
+    /// Its name.
+    pub name: &'static str,
+    /// A model, or data.
+    pub kind: Kind,
+    /// How many files it has.
+    pub files: usize,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// All built-in sets.
+pub fn all() -> impl Iterator<Item = Summary> {
+    SETS.iter().map(|set| Summary {
+        name: set.name,
+        kind: if set.files.iter().any(|(file, _)| *file == "config.json") { Kind::Model } else { Kind::Data },
+        files: set.files.len(),
+        bytes: set.files.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
+    })
 }
 
 #[cfg(test)]

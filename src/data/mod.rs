@@ -4,7 +4,7 @@
 pub(crate) mod allowance;
 pub mod atomic;
 pub mod bitext;
-mod builtin;
+pub mod builtin;
 pub mod catalogue;
 pub mod digest;
 mod fault;

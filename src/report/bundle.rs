@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use crate::Result;
 use crate::claim::{ClaimFile, Outcome};
 use crate::data::allowance::Allowance;
 use crate::data::shelf::{Lookup, Shelf};
 use crate::data::{FileFault, atomic};
+use crate::{Error, Result};
 
 const CONTENTS: &str = "bundle.json";
 const FILES: &str = "files";
@@ -217,7 +217,17 @@ impl Bundle {
     /// # Errors
     /// As [`ClaimFile::read`].
     pub fn claims(&self) -> Result<Vec<ClaimFile>> {
-        self.claims.iter().map(|path| self.claim(path)).collect()
+        self.claims.iter().map(|path| self.claim(path).map_err(|e| self.named(e))).collect()
+    }
+
+    /// What is wrong with a file of it, said of the bundle: where it was unpacked nobody can look.
+    #[must_use]
+    pub fn named(&self, error: Error) -> Error {
+        let unpacked = format!("{}/", self.folder.path().display());
+        match error.to_string() {
+            text if text.contains(&unpacked) => FileFault::content(&self.label, text.replace(&unpacked, "")).into(),
+            _ => error,
+        }
     }
 
     /// A claim of it, all of whose files are in it.

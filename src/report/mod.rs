@@ -13,6 +13,7 @@ pub mod heatmap;
 pub mod invariance;
 mod json;
 mod junit;
+mod latex;
 mod markdown;
 pub mod page;
 mod svg;
@@ -38,13 +39,15 @@ pub enum Format {
     Csv,
     /// Tables as GitHub shows them.
     Markdown,
+    /// Tables that paste into a paper, with the rules of `booktabs`.
+    Latex,
     /// One test suite a claim, one test case a cell, for continuous integration.
     Junit,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Table, Self::Json, Self::Csv, Self::Markdown, Self::Junit];
+    pub const ALL: [Self; 6] = [Self::Table, Self::Json, Self::Csv, Self::Markdown, Self::Latex, Self::Junit];
 
     /// The one that a file's name asks for.
     #[must_use]
@@ -53,6 +56,7 @@ impl Format {
             "json" => Some(Self::Json),
             "csv" => Some(Self::Csv),
             "md" => Some(Self::Markdown),
+            "tex" => Some(Self::Latex),
             "xml" => Some(Self::Junit),
             _ => None,
         }
@@ -66,6 +70,7 @@ impl Format {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Markdown => "markdown",
+            Self::Latex => "latex",
             Self::Junit => "junit",
         }
     }
@@ -100,6 +105,7 @@ pub fn write(outcome: &Outcome, format: Format, out: &mut dyn Write) -> io::Resu
         Format::Json => json::write(outcome, out),
         Format::Csv => csv::write(outcome, out),
         Format::Markdown => markdown::write(outcome, out),
+        Format::Latex => latex::write(outcome, out),
         Format::Junit => junit::write(outcome, out),
     }
 }

@@ -529,6 +529,14 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     let out = edited(toml, &|text| text.replace("better.run", "../../../better.run"));
     let refused = elsewhere(&out).refused();
     assert!(refused.contains("claim c names a file that is not in the bundle"), "{refused}");
+    // What is wrong with a file in it is said of the bundle.
+    for (member, text, what) in [
+        (toml, "title = 1", "b.zip: files/c.toml"),
+        ("files/better.run", "q1 Q0 d1\n", "b.zip: files/better.run, line 1"),
+    ] {
+        let refused = elsewhere(&edited(member, &|_| text.to_owned())).refused();
+        assert!(refused.contains(what), "{refused}");
+    }
     let refused = paper().then_args(&["verify", "claims/c.toml", "--bundle", "claims/c.toml"]).refused();
     assert!(refused.contains("claims/c.toml: the output would replace an input"), "{refused}");
     let refused = paper().then_args(&["verify", "--bundle", "paper.tar"]).refused();

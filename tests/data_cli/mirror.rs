@@ -175,6 +175,8 @@ fn machines_get_json() {
     let set = sets.iter().find(|set| set["name"] == "set").unwrap();
     assert_eq!((&set["bytes"], &set["state"]), (&9.into(), &"absent".into()));
     assert_eq!(sets.iter().find(|set| set["name"] == "LaBSE").unwrap()["digest"], serde_json::Value::Null);
+    assert_eq!(sets.iter().find(|set| set["name"] == "fixture-bitext").unwrap()["state"], "built in");
+    world.data(&["path", "fixture-bitext"]).ends(2).complains("fixture-bitext is built into the program");
     let verify = world.data(&["verify", "set", "--format", "json"]).ends(2).stdout;
     let verify: serde_json::Value = serde_json::from_str(&verify).unwrap();
     assert_eq!(verify["sets"][0]["absent"], 2);

@@ -8,7 +8,14 @@ use snellen::attack::search::{Outcome, State};
 use snellen::attack::victim::Standing;
 use snellen::data::atomic;
 
-use crate::cli::Failure;
+use crate::cli::{Failure, same_file};
+
+/// Whether a file is called like a journal of this folder.
+pub(super) fn is_in(folder: &Path, file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let journal = name.starts_with("journal.") && name.ends_with(".jsonl");
+    journal && same_file(&folder.join(&*name), file)
+}
 
 /// Outcomes by query.
 pub(super) struct Journal {

@@ -229,6 +229,10 @@ fn check(args: &Args) -> Result<(), Failure> {
         if let Some(file) = files.iter().find(|file| same_file(input, &args.output.join(file))) {
             return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
         }
+        if journal::is_in(&args.output, input) {
+            let what = "a journal of the output's folder, which is taken in and removed";
+            return Err(Failure::Usage(format!("{}: {what}", input.display())));
+        }
     }
     check_output(&args.output, files)
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::cells::by_level;
-use super::number;
 use super::pictures::draw;
-use crate::claim::catalogue;
+use super::{Made, made_of, number};
+use crate::claim::{Verdict, catalogue};
 use crate::data::FileFault;
 use crate::report::bars::{Bar, Bars};
 use crate::report::page::{Narrowed, Picture, Section, Table};
@@ -34,6 +34,7 @@ struct Cell {
     #[serde(deserialize_with = "exact")]
     value: Option<f64>,
     digits: usize,
+    #[serde(deserialize_with = "known")]
     verdict: String,
     digest: Option<String>,
     why: Option<String>,
@@ -59,6 +60,15 @@ fn exact<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> 
     written.map(|number| number.get().parse().map_err(D::Error::custom)).transpose()
 }
 
+/// A verdict that there is: another one would be counted nowhere.
+fn known<'de, D: Deserializer<'de>>(reader: D) -> Result<String, D::Error> {
+    let name = String::deserialize(reader)?;
+    match Verdict::ALL.iter().any(|verdict| verdict.name() == name) {
+        true => Ok(name),
+        false => Err(D::Error::custom(format!("no verdict is called {name}"))),
+    }
+}
+
 impl Cell {
     fn printed(&self) -> Option<f64> {
         self.published.parse().ok()
@@ -78,10 +88,12 @@ pub(super) fn sections(path: &Path) -> crate::Result<Vec<Section>> {
     };
     let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
     let checked: Checked = serde_json::from_slice(&bytes).map_err(wrong)?;
-    Ok(checked.claims.iter().map(|claim| section(path, claim)).collect())
+    let made = made_of(path);
+    let made = made.exists().then(|| Made::read(&made)).transpose()?;
+    Ok(checked.claims.iter().map(|claim| section(path, claim, made.as_ref())).collect())
 }
 
-fn section(path: &Path, claim: &Claim) -> Section {
+fn section(path: &Path, claim: &Claim, made: Option<&Made>) -> Section {
     let mut facts = vec![("source".to_owned(), claim.source.clone())];
     if let Some(Cell { key, .. }) = claim.cells.first() {
         let system = format!("{}, {}, prefix {:?}", key.system, key.pooling, key.prefix);
@@ -96,12 +108,16 @@ fn section(path: &Path, claim: &Claim) -> Section {
             facts.push((name.to_owned(), value.clone()));
         }
     }
-    // Where the file of another claim lies is not among the results.
     let built_in = catalogue::by_name(&claim.id).is_ok_and(|found| found.is_some());
-    let command = if built_in { ["snellen", "verify", &claim.id].map(str::to_owned).to_vec() } else { Vec::new() };
-    if !built_in {
-        facts.push(("claim".to_owned(), "not built in: `snellen verify FILE.toml`, with its file".to_owned()));
-    }
+    let command = match made {
+        _ if built_in => ["snellen", "verify", &claim.id].map(str::to_owned).to_vec(),
+        Some(made) => made.command.clone(),
+        None => {
+            facts.push(("claim".to_owned(), "not built in: `snellen verify FILE.toml`, with its file".to_owned()));
+            Vec::new()
+        }
+    };
+    facts.extend(made.iter().flat_map(|made| made.facts.clone()));
     let first = claim.cells.first().map_or("", |cell| cell.key.language.as_str());
     Section {
         title: format!("{}: {}", claim.id, claim.title),

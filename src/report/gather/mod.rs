@@ -7,6 +7,7 @@ mod runs;
 mod summaries;
 mod training;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -17,6 +18,12 @@ use crate::data::FileFault;
 
 /// The file that says which command wrote a folder.
 pub const MADE: &str = "made.json";
+
+/// The file that says it of a report of claims: `verify.made.json` of `verify.json`.
+#[must_use]
+pub fn made_of(report: &Path) -> PathBuf {
+    report.with_extension(MADE)
+}
 
 /// All results in these files and folders, and in the folders within them, by name.
 ///
@@ -42,7 +49,17 @@ pub fn gather(title: &str, paths: &[PathBuf]) -> Result<Page> {
     for table in sections.iter_mut().flat_map(|section| &mut section.tables) {
         drop_empty_columns(table);
     }
+    tell_apart(&mut sections);
     Ok(Page { title: title.to_owned(), sections })
+}
+
+/// Sections of one title, as of students of one teacher, are called after their places too.
+fn tell_apart(sections: &mut [Section]) {
+    let mut count = BTreeMap::<String, usize>::new();
+    sections.iter().for_each(|section| *count.entry(section.title.clone()).or_default() += 1);
+    for section in sections.iter_mut().filter(|section| count[&section.title] > 1) {
+        section.title = format!("{} ({})", section.title, section.path);
+    }
 }
 
 fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
@@ -57,10 +74,8 @@ fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
         if name.is_dir() {
             folder(name, sections)?;
         } else if is_json && name.metadata().is_ok_and(|meta| meta.len() < LARGEST) {
-            // Whatever else lies there need not be ours.
-            if let Ok(found) = json(name)
-                && found["claims"].is_array()
-            {
+            // Whatever else lies there need not be ours, but what was cut short might have been.
+            if json(name)?["claims"].is_array() {
                 sections.extend(claims::sections(name)?);
             }
         }
@@ -85,17 +100,30 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
     let Some(found) = &mut section else { return Ok(None) };
     found.path = path.display().to_string();
     if has(MADE) {
-        let made = json(&path.join(MADE))?;
-        let words = made["command"].as_array().into_iter().flatten();
-        found.command = words.filter_map(|word| Some(word.as_str()?.to_owned())).collect();
-        found.narrowed = language(&found.tables).and_then(|language| Narrowed::language(language, &found.command));
-        for name in ["version", "isa", "threads", "system", "seconds"] {
-            found.facts.extend(fact(&made, name));
-        }
+        let made = Made::read(&path.join(MADE))?;
+        found.narrowed = language(&found.tables).and_then(|language| Narrowed::language(language, &made.command));
+        found.command = made.command;
+        found.facts.extend(made.facts);
     }
     found.pictures.extend(pictures::drawn(names, has("pairs.csv"))?);
     found.pictures.extend(runs::histograms(names)?);
     Ok(section)
+}
+
+/// Which command wrote something, and on what.
+struct Made {
+    command: Vec<String>,
+    facts: Vec<(String, String)>,
+}
+
+impl Made {
+    fn read(path: &Path) -> Result<Self> {
+        let made = json(path)?;
+        let words = made["command"].as_array().into_iter().flatten();
+        let command = words.filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+        let facts = ["version", "isa", "threads", "system", "seconds"].iter().filter_map(|name| fact(&made, name));
+        Ok(Self { command, facts: facts.collect() })
+    }
 }
 
 /// The language of the first row of the first table that has a row a language.

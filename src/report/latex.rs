@@ -1,0 +1,86 @@
+//! LaTeX: tables that paste into a paper; they need the package `booktabs`.
+
+use std::io::{self, Write};
+
+use super::grid::{self, Grid};
+use super::text::{counts, one_line};
+use crate::claim::{Cell, ClaimOutcome, Outcome, Verdict};
+
+/// A table: columns of words, then of numbers.
+pub(super) struct Tabular<'a> {
+    /// What stands above it.
+    pub(super) caption: &'a str,
+    pub(super) head: &'a [String],
+    /// How many columns are words.
+    pub(super) words: usize,
+    pub(super) rows: &'a [Vec<String>],
+}
+
+impl Tabular<'_> {
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let columns = "l".repeat(self.words) + &"r".repeat(self.head.len() - self.words);
+        let line = |fields: &[String]| fields.iter().map(|field| escape(field)).collect::<Vec<_>>().join(" & ");
+        writeln!(out, "\\begin{{table}}\n\\centering\n\\caption{{{}}}", escape(self.caption))?;
+        writeln!(out, "\\begin{{tabular}}{{{columns}}}\n\\toprule\n{} \\\\\n\\midrule", line(self.head))?;
+        for row in self.rows {
+            writeln!(out, "{} \\\\", line(row))?;
+        }
+        writeln!(out, "\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n")
+    }
+}
+
+/// Writes for each claim a row a language and a column a measure: our value, and a sign where it is not the published one.
+pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    outcome.claims.iter().try_for_each(|claim| write_claim(claim, out))
+}
+
+fn write_claim(claim: &ClaimOutcome, out: &mut dyn Write) -> io::Result<()> {
+    let counts = counts(claim.cells.iter());
+    writeln!(out, "% {}\n% source: {}\n% {counts}", one_line(&claim.id), one_line(&claim.source))?;
+    if !grid::has_values(claim) {
+        return writeln!(out);
+    }
+    let grid = Grid::new(claim);
+    let decimals = grid.decimals();
+    let head: Vec<String> =
+        std::iter::once("language").chain(grid.measures.iter().copied()).map(str::to_owned).collect();
+    let row = |row: &grid::Row<'_>| {
+        let values = row.cells.iter().zip(&decimals).map(|(cell, &decimals)| value(*cell, decimals));
+        std::iter::once(row.language.to_owned()).chain(values).collect()
+    };
+    let rows: Vec<Vec<String>> = grid.rows.iter().map(row).collect();
+    let failing = claim.cells.iter().any(|cell| !cell.verdict.passes());
+    let marks =
+        if failing { "; +: above the published value, !: another than the published one, ?: blocked" } else { "" };
+    let caption = format!("{} ({counts}{marks})", claim.title);
+    Tabular { caption: &caption, head: &head, words: 1, rows: &rows }.write(out)
+}
+
+/// Our value, with a sign in plain letters where it does not hold.
+fn value(cell: Option<&Cell>, decimals: usize) -> String {
+    let Some(cell) = cell else { return String::new() };
+    let sign = match cell.verdict {
+        Verdict::Higher => " +",
+        Verdict::Differs => " !",
+        Verdict::Blocked => "?",
+        _ => "",
+    };
+    cell.value.map_or(String::new(), |value| format!("{value:.decimals$}")) + sign
+}
+
+/// `text` as LaTeX sets it as it is.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in one_line(text).chars() {
+        match c {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
+            '~' => escaped.push_str("\\textasciitilde{}"),
+            '^' => escaped.push_str("\\textasciicircum{}"),
+            '\\' => escaped.push_str("\\textbackslash{}"),
+            '<' => escaped.push_str("\\textless{}"),
+            '>' => escaped.push_str("\\textgreater{}"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
