@@ -193,5 +193,5 @@ fn formats_are_known_by_name() {
         assert_eq!(format.to_string().parse(), Ok(format));
     }
     let error = "xml".parse::<Format>().unwrap_err().to_string();
-    assert_eq!(error, "no format is called `xml`: it is one of table, json, csv, markdown, junit");
+    assert_eq!(error, "no format is called `xml`: it is one of table, json, csv, markdown, latex, junit");
 }

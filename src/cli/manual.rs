@@ -51,8 +51,12 @@ fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
 
 fn page(command: &clap::Command) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     // A page has no date: the same program writes the same pages.
     let source = concat!("snellen ", env!("CARGO_PKG_VERSION"));
     Man::new(command.clone()).date("").source(source).manual("Snellen").render(&mut page)?;
-    Ok(page)
+    // `clap_mangen` leaves no place for a date that is empty, and what follows would be taken for it.
+    let page = String::from_utf8(page).expect("roff of strings");
+    let heading = format!(".TH {name} 1  ");
+    Ok(page.replacen(&heading, &format!(".TH {name} 1 \"\" "), 1).into_bytes())
 }

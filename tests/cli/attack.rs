@@ -227,6 +227,12 @@ fn what_is_refused() {
                     .write("out/queries.worst.txt", "x\n")
                     .option("--queries", "out/queries.worst.txt"),
             ),
+            (
+                "a journal of the output's folder",
+                attack(&["--method", "greedy"])
+                    .write("out/journal.greedy.1-of-2.jsonl", "{\"id\": \"x\", \"text\": \"y\"}\n")
+                    .option("--queries", "out/journal.greedy.1-of-2.jsonl"),
+            ),
             ("an output that is a file", attack(&["--method", "greedy"]).write("out", "")),
             ("not UTF-8", attack(&["--method", "greedy"]).write("q.txt", b"\xff\n")),
             ("no model", attack(&["--method", "greedy"]).option("--model", "none")),

@@ -11,7 +11,7 @@ fn a_page_for_each_command() {
     let heading = |name: &str| read(name).lines().find(|line| line.starts_with(".TH")).unwrap().to_owned();
     for name in ["snellen", "snellen-data-fetch"] {
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(heading(name), format!(".TH {name} 1  \"snellen {version}\" Snellen"));
+        assert_eq!(heading(name), format!(".TH {name} 1 \"\" \"snellen {version}\" Snellen"));
     }
     let number: usize = out.stderr.trim_start_matches("man1: ").trim_end_matches(" pages\n").parse().unwrap();
     assert!(number > 20, "{}", out.stderr);

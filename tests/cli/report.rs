@@ -97,6 +97,40 @@ fn tables_that_paste_and_numbers_for_machines() {
     assert!(latex.contains("deu-eng & xx-en & dense & 0.847222 &") && latex.contains("\\toprule"), "{latex}");
 }
 
+/// A claim of one's own: where it lies and what it was checked on are known from beside the report. Two students of one teacher are told apart.
+#[test]
+fn what_made_a_report_and_which_student_is_meant_are_said() {
+    let claims = root().join("claims");
+    let read = |name: &str| std::fs::read_to_string(claims.join(name)).unwrap();
+    let claim = read("fixture-teacher.toml").replace("id = \"fixture-teacher\"", "id = \"mine\"");
+    let test = Test::new().write("c/mine.toml", claim).write("c/fixture-teacher.csv", read("fixture-teacher.csv"));
+    let command = ["verify", "c/mine.toml", "--output", "all/v.json"];
+    let page = |test: Test| {
+        String::from_utf8(test.args(["report", "all", "--output", "p.html"]).status(0).read("p.html")).unwrap()
+    };
+    let test = test.args(command).status(0).then();
+    let claim = page(test);
+    assert!(claim.contains("<code>snellen verify c/mine.toml --output all/v.json</code>"), "{claim}");
+    assert!(claim.contains(">threads<") && claim.contains(">isa<"), "{claim}");
+    let student = |name: &str, test: Test| {
+        let pairs: String = (0..12).map(|i| format!("{i}\tThe water is cold {i}.\tMaji ni baridi {i}.\n")).collect();
+        let config = "teacher = \"fixture-student\"\nsteps = 1\nbatch = 2\nbitext = [{ language = \"swh\", file = \"p.tsv\" }]\nobjective = { pooled = 1.0 }\n";
+        let output = format!("all/{name}");
+        test.write("p.tsv", pairs)
+            .write("c.toml", config)
+            .args(["distill", "--config", "c.toml", "--quiet", "--output", &output])
+            .status(0)
+            .then()
+    };
+    let both = page(student("b", student("a", Test::new())));
+    for name in ["a", "b"] {
+        assert!(
+            both.contains(&format!("distillation: fixture-student teaches fixture-student (all/{name})")),
+            "{both}"
+        );
+    }
+}
+
 #[test]
 fn what_has_no_results_is_refused() {
     let refused = |test: Test| test.refused();
@@ -113,6 +147,14 @@ fn what_has_no_results_is_refused() {
     assert!(refused(own).contains("v.json: the output would replace an input"));
     let named = Test::new().write("v.json", "{\"claims\": []}").args(["report", "v.json", "--output", "x.doc"]);
     assert!(refused(named).contains("x.doc: which format?"));
+    // What was cut short is named, wherever it lies; so is what no version of the program says.
+    let written = Test::new().args(["verify", "--output", "f/g/verify.json"]).status(0).then();
+    let whole = String::from_utf8(std::fs::read(written.path("f/g/verify.json")).unwrap()).unwrap();
+    let cut = written.write("f/g/verify.json", &whole[..whole.len() / 2]).args(["report", "f"]);
+    assert!(refused(cut).starts_with("snellen: f/g/verify.json, line "));
+    let strange = whole.replacen("\"identical\"", "\"splendid\"", 1);
+    let strange = refused(Test::new().write("v.json", strange).args(["report", "v.json"]));
+    assert!(strange.contains("no verdict is called splendid"), "{strange}");
     let license = root().join("LICENSE-MIT").display().to_string();
     assert!(refused(Test::new().args(["report", &license])).contains("LICENSE-MIT, line 1: "));
 }

@@ -453,6 +453,12 @@ fn a_repository_keeps_its_claims() {
     assert!(folder.contains("claims is a folder: --claims claims checks"), "{folder}");
     let json = kept("folders = [\"claims\"]").then_args(&["verify", "--output", "out.json"]).status(1).read("out.json");
     assert!(json.starts_with(b"{"));
+    // In a folder of the repository it holds too, and its paths begin at it; above the repository it does not.
+    let below = kept("folders = [\"claims\"]").folder("deep").then_args(&["verify", "--format", "csv"]);
+    assert!(below.within("cd deep && exec \"$0\" \"$@\"").status(1).stdout.contains("\nc,comparison,"));
+    let other =
+        kept("folders = [\"claims\"]").folder("other").folder("other/.git").then_args(&["verify", "--format", "csv"]);
+    assert!(!other.within("cd other && exec \"$0\" \"$@\"").status(0).stdout.contains("\nc,comparison,"));
     // What is asked for by name is not what is kept.
     let named = kept("folders = [\"claims\"]").then_args(&["verify", "fixture-student"]);
     assert!(!named.status(0).stdout.contains("One beats the other"));
@@ -543,6 +549,19 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     assert!(refused.contains("ends with .zip"), "{refused}");
     let refused = elsewhere(&bundle).args(["fixture-teacher"]).refused();
     assert!(refused.contains("a bundle is checked by itself"), "{refused}");
+}
+
+#[test]
+fn a_table_pastes_into_a_paper() {
+    let out = Test::new().args(["verify", "fixture-teacher", "--format", "latex"]).status(0).stdout;
+    assert!(
+        out.contains("\\begin{table}\n\\centering\n\\caption{") && out.contains("\\begin{tabular}{lrrrr}"),
+        "{out}"
+    );
+    assert_eq!(out.lines().filter(|line| line.starts_with("deu-eng & 0.")).count(), 1, "{out}");
+    let failing = compared("greater", "").then_args(&["verify", "claims/c.toml", "--output", "t.tex"]).status(1);
+    let latex = String::from_utf8(failing.read("t.tex")).unwrap();
+    assert!(latex.contains(" !") && latex.contains("!: another than the published one"), "{latex}");
 }
 
 #[test]
