@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Write here. Default: standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// html, markdown, latex (tables, for `booktabs`) or json. Default: what the name of --output asks for; else markdown.
+    /// html, markdown, latex (tables, for `booktabs` and `graphicx`) or json. Default: what the name of --output asks for; else markdown.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// What stands above it.

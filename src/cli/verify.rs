@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Also write a bundle (.zip) with which others can check this: claims, runs, manifests and what was found; neither data nor models.
     #[arg(long, value_name = "FILE.zip")]
     bundle: Option<PathBuf>,
-    /// table, json, csv, markdown, latex (needs `booktabs`) or junit. Default: what the name of --output asks for (.json, .csv, .md, .tex, .xml); else table.
+    /// table, json, csv, markdown, latex (for `booktabs` and `graphicx`) or junit. Default: what the name of --output asks for (.json, .csv, .md, .tex, .xml); else table.
     #[arg(long)]
     format: Option<Format>,
     /// Write the report here instead of to standard output (-). Beside JSON, NAME.made.json says which command made it, and on what.

@@ -1,4 +1,4 @@
-//! LaTeX: tables that paste into a paper; they need the package `booktabs`.
+//! LaTeX: tables that paste into a paper; they need the packages `booktabs` and `graphicx`.
 
 use std::io::{self, Write};
 
@@ -21,11 +21,13 @@ impl Tabular<'_> {
         let columns = "l".repeat(self.words) + &"r".repeat(self.head.len() - self.words);
         let line = |fields: &[String]| fields.iter().map(|field| escape(field)).collect::<Vec<_>>().join(" & ");
         writeln!(out, "\\begin{{table}}\n\\centering\n\\caption{{{}}}", escape(self.caption))?;
+        // As wide as it is, or as the text where that is less.
+        writeln!(out, "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%")?;
         writeln!(out, "\\begin{{tabular}}{{{columns}}}\n\\toprule\n{} \\\\\n\\midrule", line(self.head))?;
         for row in self.rows {
             writeln!(out, "{} \\\\", line(row))?;
         }
-        writeln!(out, "\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n")
+        writeln!(out, "\\bottomrule\n\\end{{tabular}}}}\n\\end{{table}}\n")
     }
 }
 
