@@ -27,19 +27,22 @@ fn drawn(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Any finite number by its bits: subnormal ones and both zeros among them.
-fn finite() -> impl Strategy<Value = f32> {
+/// A row: numbers of one size, so that many of them count on the row's grid, mostly; at times of very different sizes, subnormal ones and both zeros among them.
+fn row(width: usize) -> impl Strategy<Value = Vec<f32>> {
+    let usual = || prop_oneof![9 => -2.0f32..2.0, 1 => Just(0.0f32), 1 => Just(-0.0f32)];
+    let any_size = any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |x| x.is_finite());
     prop_oneof![
-        4 => any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |x| x.is_finite()),
-        4 => -2.0f32..2.0,
-        1 => Just(0.0f32),
-        1 => Just(-0.0f32),
+        8 => prop::collection::vec(usual(), width),
+        3 => (prop::collection::vec(usual(), width), -140i32..120).prop_map(|(row, e)| {
+            row.into_iter().map(|x| (f64::from(x) * 2f64.powi(e)) as f32).collect()
+        }),
+        2 => prop::collection::vec(prop_oneof![1 => any_size, 3 => usual()], width),
     ]
 }
 
 /// Rows of a matrix, all of one length.
 fn matrix(rows: std::ops::Range<usize>, width: usize) -> impl Strategy<Value = Vec<f32>> {
-    rows.prop_flat_map(move |rows| prop::collection::vec(finite(), rows * width))
+    prop::collection::vec(row(width), rows).prop_map(|rows| rows.concat())
 }
 
 /// Two matrices with rows of one length, and that length.
@@ -110,17 +113,23 @@ proptest! {
     }
 
     #[test]
-    fn row_operations_are_the_references(row in prop::collection::vec(-80.0f32..80.0, 1..300)) {
-        let (mut ours, mut expected) = (row.clone(), row.clone());
-        rows::softmax(&mut ours, row.len(), 1.0);
-        reference::softmax(&mut expected);
-        prop_assert_eq!(bits(&ours), bits(&expected));
-        prop_assert_eq!(rows::sum(&row).to_bits(), reference::sum(&row).to_bits());
-        let (weight, bias) = (vec![0.7; row.len()], vec![-0.1; row.len()]);
-        let (mut ours, mut expected) = (row.clone(), row);
-        rows::layer_norm(&mut ours, &weight, &bias, 1e-12);
-        reference::layer_norm(&mut expected, &weight, &bias, 1e-12);
-        prop_assert_eq!(bits(&ours), bits(&expected));
+    fn row_operations_are_the_references(drawn in prop::collection::vec((-80.0f32..80.0, -2.0f32..2.0, -2.0f32..2.0), 1..300)) {
+        let column = |of: fn(&(f32, f32, f32)) -> f32| -> Vec<f32> { drawn.iter().map(of).collect() };
+        let (row, weight, bias) = (column(|x| x.0), column(|x| x.1), column(|x| x.2));
+        let (mut softmax, mut norm) = (row.clone(), row.clone());
+        reference::softmax(&mut softmax);
+        reference::layer_norm(&mut norm, &weight, &bias, 1e-12);
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
+            assert!(isa.force());
+            let mut ours = row.clone();
+            rows::softmax(&mut ours, row.len(), 1.0);
+            prop_assert_eq!(bits(&ours), bits(&softmax), "{}", isa);
+            prop_assert_eq!(rows::sum(&row).to_bits(), reference::sum(&row).to_bits(), "{}", isa);
+            ours.copy_from_slice(&row);
+            rows::layer_norm(&mut ours, &weight, &bias, 1e-12);
+            prop_assert_eq!(bits(&ours), bits(&norm), "{}", isa);
+        }
+        assert!(Isa::best().force());
     }
 
     /// Ties and both zeros among the scores, the corpus in blocks of any size: sorted by score, then by row.
@@ -143,8 +152,10 @@ proptest! {
     #[test]
     fn a_printed_value_holds_and_its_neighbour_does_not(value in 0.0f64..1.0, decimals in 1usize..12, up in any::<bool>()) {
         let text = format!("{value:.decimals$}");
-        let unit = 10f64.powi(-i32::try_from(decimals).unwrap());
-        let other = format!("{:.decimals$}", if up { value + 2.0 * unit } else { value - 2.0 * unit });
+        // The digits as a whole number, one up or down.
+        let digits: u64 = text.replace('.', "").parse().unwrap();
+        let other = format!("{:0>width$}", if up || digits == 0 { digits + 1 } else { digits - 1 }, width = decimals + 1);
+        let other = format!("{}.{}", &other[..other.len() - decimals], &other[other.len() - decimals..]);
         let verdict = |value_printed: &str| {
             let published = Published {
                 language: "x".into(), measure: "y".into(), value: value_printed.into(), digits: decimals, printed: Printed::Rounded, digest: None,
@@ -174,6 +185,7 @@ proptest! {
         prop_assert!((of(&exact.plan) - of(&matched.plan)).abs() < 1e-12);
     }
 
+    /// Code-switching has no lexicon here, and leaves all texts as they are.
     #[test]
     fn a_perturbed_text_is_the_same_again_and_changes_only_by_edits(text in any::<String>(), words in "[a-zéñß ]{0,40}", kind in 0..KINDS.len(), seed in any::<u64>()) {
         let spec = format!("{}=2", KINDS[kind].name).parse().unwrap();
@@ -249,11 +261,22 @@ proptest! {
             lines.sort_by_key(|line| line.split(' ').next().map(str::to_owned));
             lines
         };
+        let expected: Vec<String> = (0..4)
+            .flat_map(|query| {
+                let mut ranking: Vec<(i32, usize)> =
+                    hits.iter().filter(|((q, _), _)| *q == query).map(|((_, document), score)| (-score, *document)).collect();
+                ranking.sort_unstable();
+                let line = move |(rank, (score, document)): (usize, (i32, usize))| {
+                    format!("q{query} Q0 d{document:02} {} {} dense", rank + 1, -score)
+                };
+                ranking.into_iter().take(k).enumerate().map(line)
+            })
+            .collect();
         let whole: String = hits.iter().map(line).collect();
         let cut = |by: &dyn Fn(&(usize, usize)) -> usize| -> Vec<String> {
             (0..parts).map(|part| hits.iter().filter(|(key, _)| by(key) % parts == part).map(line).collect()).collect()
         };
-        let expected = merged(&[whole]);
+        prop_assert_eq!(merged(&[whole]), expected.clone());
         prop_assert_eq!(merged(&cut(&|(query, _)| *query)), expected.clone());
         prop_assert_eq!(merged(&cut(&|(_, document)| *document)), expected);
     }

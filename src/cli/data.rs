@@ -59,6 +59,7 @@ struct Fetch {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let mut store = context.store()?;
+    refuse_built_in(&args.command)?;
     match &args.command {
         Command::List { format } => list(&store, *format),
         Command::Fetch(args) => fetch_all(&mut store, args, context),
@@ -67,11 +68,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     }
 }
 
+/// What is built in has no folder that could be fetched, verified or printed.
+fn refuse_built_in(command: &Command) -> Result<(), Failure> {
+    let names = match command {
+        Command::List { .. } => &[][..],
+        Command::Fetch(Fetch { names, .. }) | Command::Verify { names, .. } => names,
+        Command::Path { name } => std::slice::from_ref(name),
+    };
+    match names.iter().find(|name| builtin::all().any(|set| set.name == **name)) {
+        Some(name) => Err(Failure::Usage(format!("{name} is built into the program: there is nothing to fetch"))),
+        None => Ok(()),
+    }
+}
+
 /// Scripts go on with what is printed: so there is nothing where files are missing.
 fn path(store: &Store, name: &str) -> Result<Ending, Failure> {
-    if builtin::all().any(|set| set.name == name) {
-        return Err(Failure::Usage(format!("{name} is built into the program: there is no folder")));
-    }
     let (path, status) = (store.path(name)?, store.status(name, false)?);
     let absent = status.count(&State::Absent);
     if absent > 0 {
@@ -113,8 +124,8 @@ fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
         let words = [set.name, kind, version, licence].map(str::to_owned);
         let [name, kind, version, licence] = words;
         sets.push(json!({
-            "name": name, "kind": kind, "version": version, "licence": licence, "files": set.files, "bytes": set.bytes,
-            "state": BUILT_IN,
+            "name": name, "kind": kind, "version": version, "title": null, "licence": licence, "citation": null,
+            "files": set.files, "bytes": set.bytes, "digest": null, "state": BUILT_IN,
         }));
         rows.push([name, kind, version, licence, megabytes(Some(set.bytes)), BUILT_IN.to_owned()]);
     }

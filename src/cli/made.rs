@@ -4,16 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use snellen::data::atomic;
+use snellen::data::{atomic, digest};
 use snellen::kernel::ARITH;
 use snellen::kernel::isa::Isa;
 
 use super::Failure;
 
-/// Writes it to this file.
-pub(super) fn write(path: &Path, taken: Duration) -> Result<(), Failure> {
+/// Writes it to this file; of a report with that one's digest.
+pub(super) fn write(path: &Path, report: Option<&Path>, taken: Duration) -> Result<(), Failure> {
     let command = std::iter::once("snellen".to_owned()).chain(std::env::args().skip(1));
-    let made = json!({
+    let mut made = json!({
         "schema": 1,
         "command": command.collect::<Vec<String>>(),
         "version": env!("CARGO_PKG_VERSION"),
@@ -23,5 +23,8 @@ pub(super) fn write(path: &Path, taken: Duration) -> Result<(), Failure> {
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         "seconds": (taken.as_secs_f64() * 10.0).round() / 10.0,
     });
+    if let Some(report) = report {
+        made["sha256"] = digest::of_file(report)?.0.into();
+    }
     Ok(atomic::write(path, format!("{made:#}\n").as_bytes())?)
 }

@@ -115,18 +115,16 @@ enum Command {
 }
 
 impl Command {
-    /// The file that says which command wrote its results, if it leaves some.
-    fn made(&self) -> Option<PathBuf> {
-        let folder = match self {
+    /// The folder of results that it writes, if it does.
+    fn folder(&self) -> Option<&Path> {
+        match self {
             Self::Task(args) => args.output(),
             Self::Align(args) => args.output(),
             Self::Attack(args) => Some(args.output()),
             Self::Robustness(args) => args.output(),
             Self::Distill(args) => Some(args.output()),
-            Self::Verify(args) => return args.for_machines().map(|report| made_of(report)),
             _ => None,
-        };
-        folder.map(|folder| folder.join(MADE))
+        }
     }
 }
 
@@ -297,8 +295,13 @@ fn dispatch(cli: &Cli) -> Result<Ending, Failure> {
     let context = Context::new(&cli.common)?;
     let start = Instant::now();
     let ending = obey(cli, &context)?;
-    if let Some(path) = cli.command.made() {
-        made::write(&path, start.elapsed())?;
+    if let Some(folder) = cli.command.folder() {
+        made::write(&folder.join(MADE), None, start.elapsed())?;
+    }
+    if let Command::Verify(args) = &cli.command
+        && let Some(report) = args.for_machines()
+    {
+        made::write(&made_of(report), Some(report), start.elapsed())?;
     }
     Ok(ending)
 }

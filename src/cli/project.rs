@@ -1,14 +1,15 @@
 //! `snellen.toml`: the claims that a repository keeps.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use snellen::claim::ClaimFile;
 
-use super::Failure;
 use super::verify::{Require, built_in, in_folder};
+use super::{Context, Failure};
 
-/// The file's name; it is looked for where the program is started, and in the folders above, up to the repository's own.
+/// The file's name; it is looked for where the program is started, and within a repository in the folders above, up to the repository's own.
 pub(super) const FILE: &str = "snellen.toml";
 
 /// What it says.
@@ -30,10 +31,13 @@ pub(super) struct Project {
 
 impl Project {
     /// Reads it, if it is here.
-    pub(super) fn here() -> Result<Option<Self>, Failure> {
+    pub(super) fn here(context: &Context) -> Result<Option<Self>, Failure> {
         let Some(folder) = folder()? else { return Ok(None) };
         let path = folder.join(FILE);
         let file = path.display();
+        if folder != Path::new("") {
+            context.note(&format!("claims of {file}"));
+        }
         let text = std::fs::read_to_string(&path).map_err(|e| Failure::Usage(format!("{file}: cannot read: {e}")))?;
         let project: Self = toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
@@ -60,18 +64,28 @@ impl Project {
     }
 }
 
-/// Where the file is: here (which is called nothing), or the nearest folder above, but not above a repository.
+/// Where the file is: here (which is called nothing), or in a repository in the nearest folder above. Outside of one a stranger's file may lie above.
 fn folder() -> Result<Option<PathBuf>, Failure> {
     let here = std::env::current_dir().map_err(|e| Failure::Usage(format!("cannot tell the working folder: {e}")))?;
     let mut name = PathBuf::new();
+    let mut found = None;
     for folder in here.ancestors() {
-        if folder.join(FILE).exists() {
-            return Ok(Some(name));
+        if found.is_none() && is_there(&folder.join(FILE))? {
+            found = Some(name.clone());
         }
-        if folder.join(".git").exists() {
-            return Ok(None);
+        if is_there(&folder.join(".git"))? {
+            return Ok(found);
         }
         name.push("..");
     }
-    Ok(None)
+    Ok(found.filter(|name| *name == Path::new("")))
+}
+
+/// Whether there is something of this name, and be it a link that leads nowhere.
+fn is_there(path: &Path) -> Result<bool, Failure> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(Failure::Usage(format!("{}: cannot look for it: {e}", path.display()))),
+    }
 }

@@ -7,6 +7,7 @@ use snellen::claim::{Checker, ClaimFile, ClaimOutcome, Outcome, Verdict, catalog
 use snellen::data::atomic;
 use snellen::encoder::{Ahead, Batching, Order};
 use snellen::report::bundle::{self, Bundle};
+use snellen::report::gather::made_of;
 use snellen::report::{self, Format};
 
 use super::project::{FILE, Project};
@@ -21,13 +22,13 @@ const DEFAULT: [&str; 2] = ["fixture-student", "fixture-teacher"];
 /// hold; 2 it could not be told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Claims: names that --list shows, or files; or one bundle, whose values and digests are compared as well. Default: with --claims all of the folder; else those of snellen.toml, if one is here; else those that need nothing but the program.
+    /// Claims: names that --list shows, or files; or one bundle, whose values and digests are compared as well. Default: with --claims all of the folder; else those of snellen.toml, if one is here or above in the same repository; else those that need nothing but the program.
     claims: Vec<String>,
     /// A folder of further claim files (*.toml).
     #[arg(long = "claims", value_name = "DIR")]
     claims_dir: Option<PathBuf>,
     /// List the claims that are known and stop.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["output", "bundle", "explain", "shard"])]
     list: bool,
     /// Only the cells of these languages, as the claims spell them.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
@@ -91,12 +92,12 @@ impl Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     if args.list {
-        return list(args);
+        return list(args, context);
     }
-    let kept = Project::here()?;
-    let project = kept.as_ref().filter(|_| args.claims.is_empty() && args.claims_dir.is_none());
+    // What is asked for by name needs no project.
+    let project = if args.claims.is_empty() && args.claims_dir.is_none() { Project::here(context)? } else { None };
     let opened = bundled(args)?;
-    let claims = match (project, &opened) {
+    let claims = match (&project, &opened) {
         (Some(project), _) => project.claims()?,
         (_, Some(bundle)) => bundle.claims()?,
         (None, None) => claims(args)?,
@@ -104,10 +105,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     spare(args, &claims)?;
     let claims = only(&args.languages, claims)?;
     refuse_doubles(&claims)?;
-    let require = args.require.or(kept.as_ref().and_then(|project| project.require));
-    if let Some(path) = &args.bundle {
-        atomic::check(path)?;
-    }
+    let require = args.require.or(project.as_ref().and_then(|project| project.require));
+    let files = args.file().cloned().into_iter().chain(args.for_machines().map(|report| made_of(report)));
+    files.chain(args.bundle.clone()).try_for_each(|path| atomic::check(&path))?;
     // What is wrong with an unpacked file is wrong with the bundle.
     let named = |failure| match (failure, &opened) {
         (Failure::Library(error), Some(bundle)) => Failure::Library(bundle.named(error)),
@@ -141,8 +141,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         .map(|claim| checker.check(claim).map_err(|error| named(error.into())))
         .collect::<Result<Vec<ClaimOutcome>, _>>()?;
     bars.finish();
-    let outcome = Outcome { claims: checked };
-    let written = if args.explain { explain(args, &claims, &outcome) } else { write(args, &outcome) };
+    let mut outcome = Outcome { claims: checked };
+    opened.iter().for_each(|bundle| bundle.say(&mut outcome));
+    let written = if args.explain { explain(args, &claims, &outcome, opened.is_some()) } else { write(args, &outcome) };
     match written {
         // A reader that stops early has seen enough, but whether the cells hold is still told.
         Err(Failure::Output(e)) if e.kind() == ErrorKind::BrokenPipe => {}
@@ -152,7 +153,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let files = bundle::write(path, &claims, &outcome, &shelf)?;
         context.note(&format!("{}: {} claims, {files} files", path.display(), claims.len()));
     }
-    let same = opened.map_or(Ok(true), |bundle| compare(&bundle, &outcome, context))?;
+    let same = opened.map_or(Ok(true), |bundle| compare(&bundle, &outcome, args, context))?;
     let blocked = outcome.counts().iter().find(|(verdict, _)| *verdict == Verdict::Blocked).map_or(0, |(_, n)| *n);
     if blocked > 0 {
         let (cells, them) = if blocked == 1 { ("cell is", "it") } else { ("cells are", "them") };
@@ -169,7 +170,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
 fn spare(args: &Args, claims: &[ClaimFile]) -> Result<(), Failure> {
     let own = claims.iter().flat_map(|claim| claim.written.iter().map(|file| file.path.clone()).chain(claim.others()));
     let inputs: Vec<PathBuf> = own.chain(args.claims.iter().map(PathBuf::from)).collect();
-    for output in args.output.iter().chain(&args.bundle) {
+    if args.explain && args.file().and_then(|path| path.extension()).is_some_and(|extension| extension == "json") {
+        return Err(Failure::Usage("--explain writes text: give it a name that ends otherwise".to_owned()));
+    }
+    let made = args.for_machines().map(|report| made_of(report));
+    for output in args.output.iter().chain(&args.bundle).chain(&made) {
         if let Some(input) = inputs.iter().find(|input| same_file(input, output)) {
             return Err(Failure::Usage(format!("{}: the output would replace an input", input.display())));
         }
@@ -198,8 +203,8 @@ fn bundled(args: &Args) -> Result<Option<Bundle>, Failure> {
 }
 
 /// Whether all that was computed is as the bundle says.
-fn compare(bundle: &Bundle, outcome: &Outcome, context: &Context) -> Result<bool, Failure> {
-    let compared = bundle.compare(outcome)?;
+fn compare(bundle: &Bundle, outcome: &Outcome, args: &Args, context: &Context) -> Result<bool, Failure> {
+    let compared = bundle.compare(outcome, args.languages.is_empty())?;
     for cell in &compared.moved {
         context.note(&format!("{cell}: not as the bundle says"));
     }
@@ -228,10 +233,11 @@ fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome) -> Result<(), Failure> {
+fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome, in_bundle: bool) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     for (claim, checked) in claims.iter().zip(&outcome.claims) {
-        report::explain::write(claim, checked, &mut bytes)?;
+        let bundle = args.claims.first().filter(|_| in_bundle).map(String::as_str);
+        report::explain::write(claim, checked, bundle, &mut bytes)?;
     }
     if let Some(path) = args.file() {
         return Ok(atomic::write(path, &bytes)?);
@@ -241,12 +247,12 @@ fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome) -> Result<(), F
     Ok(out.flush()?)
 }
 
-fn list(args: &Args) -> Result<Ending, Failure> {
+fn list(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let mut out = std::io::stdout().lock();
     let mut all = catalogue::names().map(built_in).collect::<Result<Vec<_>, _>>()?;
     if let Some(folder) = &args.claims_dir {
         all.extend(in_folder(folder)?);
-    } else if let Some(project) = Project::here()? {
+    } else if let Some(project) = Project::here(context)? {
         all.extend(
             project
                 .claims()?

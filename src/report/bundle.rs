@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -16,7 +16,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use crate::claim::{ClaimFile, Outcome};
 use crate::data::allowance::Allowance;
 use crate::data::shelf::{Lookup, Shelf};
-use crate::data::{FileFault, atomic};
+use crate::data::{FileFault, atomic, digest};
 use crate::{Error, Result};
 
 const CONTENTS: &str = "bundle.json";
@@ -73,21 +73,24 @@ pub fn write(path: &Path, claims: &[ClaimFile], outcome: &Outcome, shelf: &Shelf
     let needs: BTreeSet<String> = claims.iter().flat_map(ClaimFile::needs).collect();
     let manifests: BTreeMap<&str, &str> =
         needs.iter().filter_map(|name| Some((name.as_str(), shelf.manifest(name)?.text.as_str()))).collect();
-    let contents = json!({
-        "schema": 1,
-        "version": env!("CARGO_PKG_VERSION"),
-        "claims": own,
-        "needs": needs.iter().map(|name| Ok(json!({"name": name, "sha256": digest(shelf, name)?}))).collect::<Result<Vec<_>>>()?,
-        "report": report(outcome),
-    });
     let mut members = vec![("README.txt".to_owned(), README.as_bytes().to_vec())];
-    members.push((CONTENTS.to_owned(), format!("{contents:#}\n").into_bytes()));
     for (path, bytes) in files {
         members.push((within(&path)?, bytes));
     }
     members.extend(
         manifests.into_iter().map(|(name, text)| (format!("{MANIFESTS}/{name}.toml"), text.as_bytes().to_vec())),
     );
+    let digests: BTreeMap<&str, String> =
+        members.iter().map(|(name, bytes)| (name.as_str(), digest::of_bytes(bytes))).collect();
+    let contents = json!({
+        "schema": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "files": digests,
+        "claims": own,
+        "needs": needs.iter().map(|name| Ok(json!({"name": name, "sha256": digest_of(shelf, name)?}))).collect::<Result<Vec<_>>>()?,
+        "report": report(outcome),
+    });
+    members.push((CONTENTS.to_owned(), format!("{contents:#}\n").into_bytes()));
     atomic::write(path, &pack(&members).map_err(|e| FileFault::content(path.display(), e))?)?;
     Ok(members.len())
 }
@@ -107,7 +110,7 @@ fn pack(members: &[(String, Vec<u8>)]) -> zip::result::ZipResult<Vec<u8>> {
 }
 
 /// The digest of a data set or model; none where it is not here.
-fn digest(shelf: &Shelf, name: &str) -> Result<Option<String>> {
+fn digest_of(shelf: &Shelf, name: &str) -> Result<Option<String>> {
     Ok(match shelf.look_up(name)? {
         Lookup::Found(found) => Some(found.digest),
         Lookup::Absent(_) => None,
@@ -172,20 +175,19 @@ impl Bundle {
         }
         for i in 0..archive.len() {
             let mut member = archive.by_index(i).map_err(|e| wrong(format!("member {i}: {e}")))?;
-            let refuse = |what: &str| wrong(format!("refused, because member {i} {what}"));
             let stated = member.name().map(|name| name.into_owned()).unwrap_or_default();
+            let refuse = |what: &str| wrong(format!("refused, because member {stated:?} {what}"));
             let within = Path::new(&stated).components().all(|part| matches!(part, Component::Normal(_)));
             let name = member.enclosed_name().filter(|_| within).ok_or_else(|| refuse("would leave its folder"))?;
             if !member.is_file() || member.is_symlink() {
                 return Err(refuse("is not a plain file").into());
             }
             let to = folder.path().join(name);
-            std::fs::create_dir_all(to.parent().expect("it is in the folder"))
-                .map_err(FileFault::io("make the folder of", &to))?;
-            let mut out = File::create_new(&to).map_err(FileFault::io("unpack to", &to))?;
+            let unpack = |e: std::io::Error| wrong(format!("member {stated:?}: {e}"));
+            std::fs::create_dir_all(to.parent().expect("it is in the folder")).map_err(unpack)?;
+            let mut out = File::create_new(&to).map_err(unpack)?;
             // The archive's word for a member's size is a stranger's.
-            let size = std::io::copy(&mut (&mut member).take(left), &mut out)
-                .map_err(|e| wrong(format!("member {i}: {e}")))?;
+            let size = std::io::copy(&mut (&mut member).take(left), &mut out).map_err(unpack)?;
             left -= size;
             if left == 0 {
                 return Err(wrong(format!("refused, because it unpacks to more than {largest} bytes")).into());
@@ -204,12 +206,43 @@ impl Bundle {
                 _ => Err(wrong(format!("{CONTENTS}: {name} is no claim of it")).into()),
             })
             .collect::<Result<Vec<_>>>()?;
-        if contents["schema"] != 1 || claims.is_empty() {
-            return Err(
-                wrong(format!("{CONTENTS} is not of a version that this program knows, or names no claims")).into()
-            );
+        let files = contents["files"].as_object().filter(|_| contents["schema"] == 1 && !claims.is_empty());
+        let Some(files) = files else {
+            let what = "is not of a version that this program knows, or names no files or no claims";
+            return Err(wrong(format!("{CONTENTS} {what}")).into());
+        };
+        let bundle = Self { label, folder, claims, report: contents["report"].clone() };
+        bundle.check(files, archive.len())?;
+        Ok(bundle)
+    }
+
+    /// Whether its files are those that it names, byte for byte.
+    fn check(&self, files: &Map<String, Value>, members: usize) -> Result<()> {
+        let wrong = |what: String| FileFault::content(&self.label, what);
+        for (name, stated) in files {
+            if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(wrong(format!("{CONTENTS}: {name:?} is no file of it")).into());
+            }
+            let bytes = std::fs::read(self.folder.path().join(name));
+            match bytes.map(|bytes| digest::of_bytes(&bytes)) {
+                Ok(found) if *stated == *found => {}
+                Ok(found) => return Err(wrong(format!("{name}: SHA-256 {found}, {CONTENTS} states {stated}")).into()),
+                Err(e) => return Err(wrong(format!("{name}: {CONTENTS} names it, and it cannot be read: {e}")).into()),
+            }
         }
-        Ok(Self { label, folder, claims, report: contents["report"].clone() })
+        // Those that are named were there.
+        match members == files.len() + 1 {
+            true => Ok(()),
+            false => Err(wrong(format!("it has files that {CONTENTS} does not name")).into()),
+        }
+    }
+
+    /// Lets what was found say where files of the bundle are as seen from it.
+    pub fn say(&self, outcome: &mut Outcome) {
+        let unpacked = format!("{}/", self.folder.path().display());
+        for cell in outcome.claims.iter_mut().flat_map(|claim| &mut claim.cells) {
+            cell.why.iter_mut().for_each(|why| *why = why.replace(&unpacked, ""));
+        }
     }
 
     /// The claims in it.
@@ -249,19 +282,20 @@ impl Bundle {
         Some(self.folder.path().join(MANIFESTS)).filter(|folder| folder.is_dir())
     }
 
-    /// Compares what was found now with what the bundle says.
+    /// Compares what was found now, of all its cells or of some, with what the bundle says.
     ///
     /// # Errors
     /// What it says is not a report.
-    pub fn compare(&self, outcome: &Outcome) -> Result<Compared> {
+    pub fn compare(&self, outcome: &Outcome, all: bool) -> Result<Compared> {
         let (then, now) = (cells(&self.report), report(outcome));
         let Some(then) = then else {
             return Err(FileFault::content(&self.label, format!("{CONTENTS}: its report has no claims")).into());
         };
         let now = cells(&now).expect("it was just written");
         let mut compared = Compared::default();
-        let gone = then.iter().filter(|(cell, before)| before.computed() && !now.contains_key(*cell)).count();
-        compared.alone += gone;
+        // Its claims have the cells that they have: what it says of others, or does not say, is not of them.
+        let gone = then.iter().filter(|(cell, _)| all && !now.contains_key(*cell));
+        compared.moved.extend(gone.map(|(_, before)| before.name.clone()));
         for (cell, found) in now {
             match then.get(&cell) {
                 Some(before) if before.computed() && found.computed() => match before == &found {
@@ -269,7 +303,8 @@ impl Bundle {
                     false => compared.moved.push(found.name),
                 },
                 Some(before) if !before.computed() && !found.computed() => {}
-                _ => compared.alone += 1,
+                Some(_) => compared.alone += 1,
+                None => compared.moved.push(found.name),
             }
         }
         Ok(compared)

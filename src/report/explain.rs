@@ -5,18 +5,18 @@ use std::io::{self, Write};
 use super::text::{one_line, shell};
 use crate::claim::{Cell, ClaimFile, ClaimOutcome, Content, Printed, Recipe, Verdict, catalogue};
 
-/// Writes a block of lines for each cell of a claim and its outcome.
+/// Writes a block of lines for each cell of a claim and its outcome; of a claim in a bundle, with the bundle's name.
 ///
 /// # Errors
 /// What `out` returns.
-pub fn write(claim: &ClaimFile, outcome: &ClaimOutcome, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(claim: &ClaimFile, outcome: &ClaimOutcome, bundle: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: {}", one_line(&claim.id), one_line(&claim.title))?;
     line(out, "kind", &claim.kind.to_string())?;
     line(out, "source", &claim.source.to_string())?;
     for cell in &outcome.cells {
         writeln!(out, "\n{}, {}", one_line(&cell.key.language), one_line(&cell.key.measure))?;
         decision(claim, cell, out)?;
-        inputs(claim, cell, out)?;
+        inputs(claim, cell, bundle, out)?;
     }
     writeln!(out)
 }
@@ -77,7 +77,7 @@ fn rule(claim: &ClaimFile, cell: &Cell) -> String {
 }
 
 /// What the number is of, and how anybody makes it again.
-fn inputs(claim: &ClaimFile, cell: &Cell, out: &mut dyn Write) -> io::Result<()> {
+fn inputs(claim: &ClaimFile, cell: &Cell, bundle: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     let key = &cell.key;
     line(out, "data", &format!("{}, sha256 {}", key.data, key.data_sha256))?;
     line(out, "model", &format!("{}, sha256 {}", key.model, key.model_sha256))?;
@@ -92,9 +92,10 @@ fn inputs(claim: &ClaimFile, cell: &Cell, out: &mut dyn Write) -> io::Result<()>
     )?;
     let words = claim.numbers().map_or_else(
         // It is known by its name if it is built in, else by its file.
-        || match catalogue::names().any(|name| name == claim.id) {
-            true => vec!["verify".to_owned(), claim.id.clone()],
-            false => vec!["verify".to_owned(), claim.written[0].path.display().to_string()],
+        || {
+            let file = || bundle.map_or_else(|| claim.written[0].path.display().to_string(), str::to_owned);
+            let name = catalogue::names().any(|name| name == claim.id).then(|| claim.id.clone());
+            vec!["verify".to_owned(), name.unwrap_or_else(file)]
         },
         |numbers| command(&numbers.recipe, &key.language),
     );

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::grid::{self, Grid};
-use super::text::{counts, one_line};
+use super::text::{counts, one_line, plural};
 use crate::claim::{Cell, ClaimOutcome, Outcome, Verdict};
 
 /// A table: columns of words, then of numbers.
@@ -16,15 +16,28 @@ pub(super) struct Tabular<'a> {
     pub(super) rows: &'a [Vec<String>],
 }
 
+/// Rows that a page has room for.
+const PAGE: usize = 40;
+
 impl Tabular<'_> {
+    /// Writes it, as several tables where a page would not hold it.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let count = self.rows.len().div_ceil(PAGE);
+        for (i, rows) in self.rows.chunks(PAGE).enumerate() {
+            let part = if count > 1 { format!(", part {} of {count}", i + 1) } else { String::new() };
+            self.page(&(self.caption.to_owned() + &part), rows, out)?;
+        }
+        Ok(())
+    }
+
+    fn page(&self, caption: &str, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
         let columns = "l".repeat(self.words) + &"r".repeat(self.head.len() - self.words);
         let line = |fields: &[String]| fields.iter().map(|field| escape(field)).collect::<Vec<_>>().join(" & ");
-        writeln!(out, "\\begin{{table}}\n\\centering\n\\caption{{{}}}", escape(self.caption))?;
+        writeln!(out, "\\begin{{table}}\n\\centering\n\\caption{{{}}}", escape(caption))?;
         // As wide as it is, or as the text where that is less.
         writeln!(out, "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%")?;
         writeln!(out, "\\begin{{tabular}}{{{columns}}}\n\\toprule\n{} \\\\\n\\midrule", line(self.head))?;
-        for row in self.rows {
+        for row in rows {
             writeln!(out, "{} \\\\", line(row))?;
         }
         writeln!(out, "\\bottomrule\n\\end{{tabular}}}}\n\\end{{table}}\n")
@@ -39,6 +52,9 @@ pub(super) fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
 fn write_claim(claim: &ClaimOutcome, out: &mut dyn Write) -> io::Result<()> {
     let counts = counts(claim.cells.iter());
     writeln!(out, "% {}\n% source: {}\n% {counts}", one_line(&claim.id), one_line(&claim.source))?;
+    for (why, cells) in grid::blocked(claim) {
+        writeln!(out, "% {} blocked: {}", plural(cells, "cell"), one_line(why))?;
+    }
     if !grid::has_values(claim) {
         return writeln!(out);
     }
@@ -70,11 +86,17 @@ fn value(cell: Option<&Cell>, decimals: usize) -> String {
     cell.value.map_or(String::new(), |value| format!("{value:.decimals$}")) + sign
 }
 
-/// `text` as LaTeX sets it as it is.
-pub(super) fn escape(text: &str) -> String {
+/// `text` so that LaTeX obeys nothing in it. Letters that pdfLaTeX does not know stay what they are: LuaLaTeX and XeLaTeX know them.
+fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in one_line(text).chars() {
         match c {
+            // At the beginning of a row the first two would be read as what belongs to the line before.
+            '[' | '*' | ']' => escaped.extend(['{', c, '}']),
+            // Two would become a longer dash.
+            '-' if escaped.ends_with('-') => escaped.push_str("{}-"),
+            '`' => escaped.push_str("\\textasciigrave{}"),
+            char::REPLACEMENT_CHARACTER => escaped.push('?'),
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
             '~' => escaped.push_str("\\textasciitilde{}"),
             '^' => escaped.push_str("\\textasciicircum{}"),
@@ -85,4 +107,18 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_no_page_holds_is_several_tables() {
+        let rows: Vec<Vec<String>> = (0..100).map(|i| vec![format!("r{i}")]).collect();
+        let table = super::Tabular { caption: "Long", head: &["row".to_owned()], words: 1, rows: &rows };
+        let mut out = Vec::new();
+        table.write(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches("\\end{table}").count(), 3);
+        assert!(text.contains("\\caption{Long, part 3 of 3}") && text.contains("r99 \\\\"), "{text}");
+    }
 }

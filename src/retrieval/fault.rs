@@ -19,6 +19,8 @@ pub(super) enum RetrievalFault {
     Candidate { query: usize, passage: usize, passages: usize },
     #[error("{candidates} lists of candidates for {queries} queries")]
     Lists { candidates: usize, queries: usize },
+    #[error("{0}")]
+    Shards(String),
     #[error("more than 2^32 documents in one search")]
     TooMany,
     #[cfg(feature = "cuda")]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use super::fault::RetrievalFault;
 use crate::Result;
 use crate::data::trec::{Line, TrecFile};
 
@@ -27,7 +28,7 @@ const SHARD: &str = "#       shard: ";
 const DEPTH: &str = "#       k: ";
 
 /// Puts runs together: those of different queries one behind the other, those of one query over different documents in one ranking: by score, of equal scores the lower id first, `k` hits at most. The
-/// queries stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries. That a part is missing cannot be seen.
+/// queries stand as they are first met, so that the parts of `retrieve --shard`, in order, are the run of all queries. That a part is missing can be seen only where they have `ir_metadata`.
 ///
 /// # Errors
 /// A line that is none of a run; a document that a query has twice; a query with scores of several systems, or of one whose scores depend on all documents: named by line.
@@ -61,21 +62,47 @@ pub fn merge(parts: &[TrecFile], k: usize) -> Result<Merged<'_>> {
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
-    Ok(Merged { metadata: metadata(parts, k), queries, k })
+    Ok(Merged { metadata: metadata(parts, k)?, queries, k })
 }
 
 /// What the parts say of themselves, but for which of the parts they are; none where they differ in more, as those of a corpus's parts do.
-fn metadata(parts: &[TrecFile], k: usize) -> Option<Vec<String>> {
+///
+/// # Errors
+/// A shard that is missing, there twice, or one of another number.
+fn metadata(parts: &[TrecFile], k: usize) -> Result<Option<Vec<String>>> {
+    let found = parts.iter().map(TrecFile::metadata).collect::<Result<Vec<_>>>()?;
+    complete(&found)?;
     let whole = |line: &str| match line.strip_prefix(DEPTH) {
         Some(depth) if depth.parse().is_ok_and(|depth: usize| depth > k) => format!("{DEPTH}{k}"),
         _ => line.to_owned(),
     };
-    let of = |part: &TrecFile| -> Vec<String> {
-        part.metadata().filter(|line| !line.starts_with(SHARD)).map(whole).collect()
+    let of = |lines: &Vec<&str>| -> Vec<String> {
+        lines.iter().filter(|line| !line.starts_with(SHARD)).map(|line| whole(line)).collect()
     };
-    let (first, rest) = parts.split_first()?;
-    let first = of(first);
-    rest.iter().all(|part| of(part) == first).then_some(first)
+    let first = found.first().map(of).unwrap_or_default();
+    Ok(found.iter().all(|part| of(part) == first).then_some(first))
+}
+
+/// Whether shards, where parts say that they are some, are all there.
+fn complete(found: &[Vec<&str>]) -> Result<()> {
+    let shard = |lines: &Vec<&str>| -> Option<(usize, usize)> {
+        let written = lines.iter().find_map(|line| line.strip_prefix(SHARD))?;
+        let (i, n) = written.trim().trim_matches('"').split_once('/')?;
+        Some((i.parse().ok()?, n.parse().ok()?))
+    };
+    let shards: Vec<(usize, usize)> = found.iter().filter_map(shard).collect();
+    let Some((_, n)) = shards.first().copied() else { return Ok(()) };
+    if let Some((i, other)) = shards.iter().find(|(i, other)| *other != n || *i == 0 || *i > n) {
+        return Err(RetrievalFault::Shards(format!("shard {i}/{other} beside one of {n}")).into());
+    }
+    for i in 1..=n {
+        match shards.iter().filter(|shard| shard.0 == i).count() {
+            0 => return Err(RetrievalFault::Shards(format!("shard {i}/{n} is missing")).into()),
+            1 => {}
+            _ => return Err(RetrievalFault::Shards(format!("shard {i}/{n} is there twice")).into()),
+        }
+    }
+    Ok(())
 }
 
 /// Scores of one query from several parts of a corpus have to be of one system, and must not depend on the other documents.
@@ -159,7 +186,17 @@ mod tests {
         let heading = |k: usize| format!("# ir_metadata.start\n#       k: {k}\n# ir_metadata.end\n");
         assert_eq!(merged(&parts, 9).unwrap(), heading(9) + hits);
         assert_eq!(merged(&parts, 3).unwrap(), heading(3) + hits);
-        assert_eq!(merged(&[parts[0], "q2 Q0 a 1 0.5 x\n"], 9).unwrap(), hits);
+        let refused = |parts: &[&str]| merged(parts, 9).unwrap_err();
+        assert_eq!(refused(&[parts[0], "q2 Q0 a 1 0.5 x\n"]), "shard 2/2 is missing");
+        assert_eq!(refused(&[parts[0], &part("1", "q2 Q0 a 1 0.5 x")]), "shard 1/2 is there twice");
+        assert_eq!(refused(&[parts[0], &part("3", "q2 Q0 a 1 0.5 x")]), "shard 3/2 beside one of 2");
+        assert_eq!(refused(&["\n# ir_metadata.start\nq Q0 a 1 0.5 x\n"]), "part0, line 2: this ir_metadata has no end");
+        // Those of parts of a corpus are not the same.
+        let other = |corpus: &str, hit: &str| {
+            format!("# mine\n# ir_metadata.start\n# corpus: {corpus}\n# ir_metadata.end\n{hit}\n")
+        };
+        let corpora = [other("a", "q1 Q0 a 1 0.5 x"), other("b", "q2 Q0 a 1 0.5 x")];
+        assert_eq!(merged(&[&corpora[0], &corpora[1]], 9).unwrap(), hits);
     }
 
     #[test]

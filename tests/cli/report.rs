@@ -112,6 +112,16 @@ fn what_made_a_report_and_which_student_is_meant_are_said() {
     let claim = page(test);
     assert!(claim.contains("<code>snellen verify c/mine.toml --output all/v.json</code>"), "{claim}");
     assert!(claim.contains(">threads<") && claim.contains(">isa<"), "{claim}");
+    // That of another report is not believed, and one that the program did not write is refused.
+    let other = Test::new().args(["verify", "fixture-teacher", "--output", "all/v.json"]).status(0).then();
+    let report = std::fs::read_to_string(other.path("all/v.json")).unwrap();
+    let other = page(other.write("all/v.json", report + "\n"));
+    assert!(!other.contains(">threads<"), "{other}");
+    let strange =
+        Test::new().args(["verify", "fixture-teacher", "--output", "v.1"]).args(["--format", "json"]).status(0).then();
+    let strange =
+        strange.write("v.1.made.json", "{\"schema\": 1, \"command\": \"rm\"}").args(["report", "v.1"]).refused();
+    assert!(strange.starts_with("snellen: v.1.made.json: not as this program writes it: "), "{strange}");
     let student = |name: &str, test: Test| {
         let pairs: String = (0..12).map(|i| format!("{i}\tThe water is cold {i}.\tMaji ni baridi {i}.\n")).collect();
         let config = "teacher = \"fixture-student\"\nsteps = 1\nbatch = 2\nbitext = [{ language = \"swh\", file = \"p.tsv\" }]\nobjective = { pooled = 1.0 }\n";

@@ -453,12 +453,19 @@ fn a_repository_keeps_its_claims() {
     assert!(folder.contains("claims is a folder: --claims claims checks"), "{folder}");
     let json = kept("folders = [\"claims\"]").then_args(&["verify", "--output", "out.json"]).status(1).read("out.json");
     assert!(json.starts_with(b"{"));
-    // In a folder of the repository it holds too, and its paths begin at it; above the repository it does not.
-    let below = kept("folders = [\"claims\"]").folder("deep").then_args(&["verify", "--format", "csv"]);
-    assert!(below.within("cd deep && exec \"$0\" \"$@\"").status(1).stdout.contains("\nc,comparison,"));
-    let other =
-        kept("folders = [\"claims\"]").folder("other").folder("other/.git").then_args(&["verify", "--format", "csv"]);
-    assert!(!other.within("cd other && exec \"$0\" \"$@\"").status(0).stdout.contains("\nc,comparison,"));
+    // In a folder of the repository it holds too, and its paths begin at it; above the repository, or outside of one, a file is not ours.
+    let deep = |repository: &str, script| {
+        let test = kept("folders = [\"claims\"]").folder("deep").folder(repository);
+        test.then_args(&["verify", "--format", "csv"]).within(script)
+    };
+    let below = deep(".git", "cd deep && exec \"$0\" \"$@\"").status(1);
+    assert!(below.stdout.contains("\nc,comparison,") && below.stderr.contains("claims of ../snellen.toml"));
+    for repository in ["deep/.git", "none"] {
+        let out = deep(repository, "cd deep && exec \"$0\" \"$@\"").status(0).stdout;
+        assert!(!out.contains("\nc,comparison,"), "{out}");
+    }
+    let nowhere = deep(".git", "ln -s nowhere deep/snellen.toml && cd deep && exec \"$0\" \"$@\"").status(2).stderr;
+    assert!(nowhere.contains("snellen.toml: cannot read"), "{nowhere}");
     // What is asked for by name is not what is kept.
     let named = kept("folders = [\"claims\"]").then_args(&["verify", "fixture-student"]);
     assert!(!named.status(0).stdout.contains("One beats the other"));
@@ -491,25 +498,70 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     assert!(checked.stdout.contains("\nc,comparison,") && checked.stdout.contains("fixture-teacher"));
     assert!(checked.stderr.contains("that are not: 0; computed only here or only there: 0"), "{}", checked.stderr);
 
-    // A value that its author did not find.
-    let edited = |member: &str, edit: &dyn Fn(String) -> String| {
+    // A member edited, and what bundle.json says of it too, if it is to pass for whole.
+    let rewritten = |member: &str, whole: bool, edit: &dyn Fn(String) -> Option<String>| {
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bundle)).unwrap();
-        let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let mut members = std::collections::BTreeMap::new();
         for i in 0..archive.len() {
             let mut file = archive.by_index(i).unwrap();
-            let name = file.name().unwrap().into_owned();
             let mut text = String::new();
             std::io::Read::read_to_string(&mut file, &mut text).unwrap();
-            let (name, text) = if name == member { ("".to_owned(), edit(text)) } else { (name, text) };
-            out.start_file(if name.is_empty() { member } else { &name }, zip::write::SimpleFileOptions::default())
-                .unwrap();
+            members.insert(file.name().unwrap().into_owned(), text);
+        }
+        let before = members.remove(member).unwrap_or_default();
+        let after = edit(before.clone());
+        if let (Some(after), true) = (&after, whole) {
+            let digest = |text: &str| snellen::data::digest::of_bytes(text.as_bytes());
+            let contents = members.get_mut("bundle.json").unwrap();
+            *contents = contents.replace(&digest(&before), &digest(after));
+        }
+        members.extend(after.map(|after| (member.to_owned(), after)));
+        let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, text) in members {
+            out.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
             std::io::Write::write_all(&mut out, text.as_bytes()).unwrap();
         }
         out.finish().unwrap().into_inner()
     };
+    let edited = |member: &str, edit: &dyn Fn(String) -> String| {
+        rewritten(member, member != "bundle.json", &|text| Some(edit(text)))
+    };
+    // A value that its author did not find; cells that it does not tell of, or tells of and has not.
     let other = edited("bundle.json", &|text| text.replacen("\"value\": 0.", "\"value\": 0.1", 1));
     let said = elsewhere(&other).status(1).stderr;
     assert!(said.contains("not as the bundle says") && said.contains("that are not: 1;"), "{said}");
+    let without = edited("bundle.json", &|text| {
+        let mut contents: Value = serde_json::from_str(&text).unwrap();
+        contents["report"]["claims"].as_array_mut().unwrap().remove(1);
+        contents.to_string()
+    });
+    assert!(elsewhere(&without).status(1).stderr.contains("c, swa, RR: not as the bundle says"));
+    let renamed = edited("bundle.json", &|text| text.replace("\"id\": \"c\"", "\"id\": \"e\""));
+    assert!(elsewhere(&renamed).status(1).stderr.contains("that are not: 4;"));
+    // Files that are not those that were put into it.
+    let run = "files/better.run";
+    for (bytes, what) in [
+        (rewritten(run, false, &|text| Some(text + "\n")), "b.zip: files/better.run: SHA-256 "),
+        (rewritten(run, false, &|_| None), "b.zip: files/better.run: bundle.json names it, and it cannot be read"),
+        (
+            rewritten("files/other", false, &|_| Some(String::new())),
+            "b.zip: it has files that bundle.json does not name",
+        ),
+        (rewritten("files/c.toml/x", false, &|_| Some(String::new())), "b.zip: member \"files/c.toml/x\": "),
+    ] {
+        let refused = elsewhere(&bytes).refused();
+        assert!(refused.contains(what), "{refused}");
+    }
+    // What its author did not have is missing wherever it is checked, and said to be missing in it.
+    let partly =
+        paper().remove("claims/same.run").then_args(&["verify", "--bundle", "paper.zip"]).status(0).read("paper.zip");
+    let partly = elsewhere(&partly).status(0).stdout;
+    assert!(
+        partly.contains(",blocked,,files/same.run is not here") || partly.contains("blocked,,\"files/same.run"),
+        "{partly}"
+    );
+    let explained = Test::new().write("b.zip", &bundle).args(["verify", "b.zip", "--explain"]).status(1).stdout;
+    assert!(explained.contains("command    snellen verify b.zip"), "{explained}");
 
     for (bytes, what) in [
         (edited("bundle.json", &|_| "{}".to_owned()), "is not of a version that this program knows"),
@@ -559,6 +611,12 @@ fn a_table_pastes_into_a_paper() {
         "{out}"
     );
     assert_eq!(out.lines().filter(|line| line.starts_with("deu-eng & 0.")).count(), 1, "{out}");
+    // Nothing in a name is obeyed.
+    let read = |name: &str| std::fs::read_to_string(root().join("claims").join(name)).unwrap();
+    let odd = read("fixture-teacher.toml").replace("title = \"", "title = \"[*] `--` ");
+    let test = Test::new().write("odd.toml", odd).write("fixture-teacher.csv", read("fixture-teacher.csv"));
+    let odd = test.args(["verify", "odd.toml", "--format", "latex"]).status(0).stdout;
+    assert!(odd.contains("\\caption{{[}{*}{]} \\textasciigrave{}-{}-\\textasciigrave{} Tatoeba"), "{odd}");
     let failing = compared("greater", "").then_args(&["verify", "claims/c.toml", "--output", "t.tex"]).status(1);
     let latex = String::from_utf8(failing.read("t.tex")).unwrap();
     assert!(latex.contains(" !") && latex.contains("!: another than the published one"), "{latex}");

@@ -10,11 +10,11 @@ use snellen::data::atomic;
 
 use crate::cli::{Failure, same_file};
 
-/// Whether a file is called like a journal of this folder.
+/// Whether a file lies in this folder and is called like its journals.
 pub(super) fn is_in(folder: &Path, file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let journal = name.starts_with("journal.") && name.ends_with(".jsonl");
-    journal && same_file(&folder.join(&*name), file)
+    name.starts_with("journal.") && name.ends_with(".jsonl") && file.parent().is_some_and(|own| same_file(folder, own))
 }
 
 /// Outcomes by query.

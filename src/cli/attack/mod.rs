@@ -230,7 +230,7 @@ fn check(args: &Args) -> Result<(), Failure> {
             return Err(Failure::Usage(format!("{}: the output {file} would replace an input", input.display())));
         }
         if journal::is_in(&args.output, input) {
-            let what = "a journal of the output's folder, which is taken in and removed";
+            let what = "it is called as journals of the output's folder are, which are written and removed";
             return Err(Failure::Usage(format!("{}: {what}", input.display())));
         }
     }

@@ -53,12 +53,20 @@ impl TrecFile {
         Self { name: name.to_owned(), bytes: Bytes::Read(bytes) }
     }
 
-    /// The lines of its `ir_metadata` (Breuer, Keller and Schaer, SIGIR 2022), which are comments above the first hit; none where it has none.
-    pub fn metadata(&self) -> impl Iterator<Item = &str> {
-        let lines = self.bytes().split(|b| *b == b'\n').map(|line| std::str::from_utf8(line).unwrap_or_default());
-        let mut found = lines.take_while(|line| line.starts_with('#')).peekable();
-        let has = found.peek().is_some_and(|line| line.contains("ir_metadata.start"));
-        found.take_while(move |_| has)
+    /// The lines of its `ir_metadata` (Breuer, Keller and Schaer, SIGIR 2022), comments above the first hit, from the one that begins it to the one that ends it; none where it has none.
+    ///
+    /// # Errors
+    /// One without an end, or that is not UTF-8: named by line.
+    pub fn metadata(&self) -> Result<Vec<&str>> {
+        let found = text(self.bytes()).map_err(|refused| self.refuse(refused))?;
+        let comments =
+            || found.lines().enumerate().take_while(|(_, line)| line.starts_with('#') || line.trim().is_empty());
+        let place = |what: &str| comments().find(|(_, line)| line.trim_start_matches(['#', ' ']).starts_with(what));
+        let Some((first, _)) = place("ir_metadata.start") else { return Ok(Vec::new()) };
+        match place("ir_metadata.end") {
+            Some((last, _)) if last > first => Ok(found.lines().skip(first).take(last + 1 - first).collect()),
+            _ => Err(self.refuse(Refused { line: first + 1, what: "this ir_metadata has no end".to_owned() })),
+        }
     }
 
     /// All of it, without a byte order mark.

@@ -10,12 +10,13 @@ use super::cells::by_level;
 use super::pictures::draw;
 use super::{Made, made_of, number};
 use crate::claim::{Verdict, catalogue};
-use crate::data::FileFault;
+use crate::data::{FileFault, digest};
 use crate::report::bars::{Bar, Bars};
 use crate::report::page::{Narrowed, Picture, Section, Table};
 
 #[derive(Deserialize)]
 struct Checked {
+    schema: u32,
     claims: Vec<Claim>,
 }
 
@@ -88,8 +89,13 @@ pub(super) fn sections(path: &Path) -> crate::Result<Vec<Section>> {
     };
     let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
     let checked: Checked = serde_json::from_slice(&bytes).map_err(wrong)?;
+    if checked.schema != 1 {
+        return Err(FileFault::content(path.display(), "of a version that this program does not know").into());
+    }
     let made = made_of(path);
     let made = made.exists().then(|| Made::read(&made)).transpose()?;
+    // That of another report, which lay here before, says nothing of this one.
+    let made = made.filter(|made| made.of.as_ref() == Some(&digest::of_bytes(&bytes)));
     Ok(checked.claims.iter().map(|claim| section(path, claim, made.as_ref())).collect())
 }
 
@@ -108,9 +114,11 @@ fn section(path: &Path, claim: &Claim, made: Option<&Made>) -> Section {
             facts.push((name.to_owned(), value.clone()));
         }
     }
+    // A file may have the id of a claim that is built in.
+    let files = made.is_some_and(|made| made.command.iter().any(|word| word.ends_with(".toml") || word == "--claims"));
     let built_in = catalogue::by_name(&claim.id).is_ok_and(|found| found.is_some());
     let command = match made {
-        _ if built_in => ["snellen", "verify", &claim.id].map(str::to_owned).to_vec(),
+        _ if built_in && !files => ["snellen", "verify", &claim.id].map(str::to_owned).to_vec(),
         Some(made) => made.command.clone(),
         None => {
             facts.push(("claim".to_owned(), "not built in: `snellen verify FILE.toml`, with its file".to_owned()));

@@ -10,6 +10,7 @@ mod training;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::page::{Narrowed, Page, Section, Table};
@@ -19,10 +20,11 @@ use crate::data::FileFault;
 /// The file that says which command wrote a folder.
 pub const MADE: &str = "made.json";
 
-/// The file that says it of a report of claims: `verify.made.json` of `verify.json`.
+/// The file that says it of a report of claims: `verify.made.json` of `verify.json`, `v1.1.made.json` of `v1.1`.
 #[must_use]
 pub fn made_of(report: &Path) -> PathBuf {
-    report.with_extension(MADE)
+    let name = report.file_name().unwrap_or_default().to_string_lossy();
+    report.with_file_name(format!("{}.{MADE}", name.strip_suffix(".json").unwrap_or(&name)))
 }
 
 /// All results in these files and folders, and in the folders within them, by name.
@@ -70,12 +72,18 @@ fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
     names.sort();
     sections.extend(own(path, &names)?);
     for name in &names {
+        // Editors keep theirs in such folders.
+        if name.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            continue;
+        }
         let is_json = name.extension().is_some_and(|extension| extension == "json");
         if name.is_dir() {
             folder(name, sections)?;
         } else if is_json && name.metadata().is_ok_and(|meta| meta.len() < LARGEST) {
             // Whatever else lies there need not be ours, but what was cut short might have been.
-            if json(name)?["claims"].is_array() {
+            let found = json(name)
+                .map_err(|e| FileFault::content(e, "cut short? what is no result is not to lie among results"))?;
+            if found["claims"].is_array() {
                 sections.extend(claims::sections(name)?);
             }
         }
@@ -114,15 +122,41 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
 struct Made {
     command: Vec<String>,
     facts: Vec<(String, String)>,
+    /// Of a report: its SHA-256.
+    of: Option<String>,
+}
+
+/// `made.json`.
+#[derive(Deserialize)]
+struct MadeFile {
+    schema: u32,
+    command: Vec<String>,
+    version: String,
+    isa: String,
+    threads: u64,
+    system: String,
+    seconds: f64,
+    sha256: Option<String>,
 }
 
 impl Made {
     fn read(path: &Path) -> Result<Self> {
-        let made = json(path)?;
-        let words = made["command"].as_array().into_iter().flatten();
-        let command = words.filter_map(|word| Some(word.as_str()?.to_owned())).collect();
-        let facts = ["version", "isa", "threads", "system", "seconds"].iter().filter_map(|name| fact(&made, name));
-        Ok(Self { command, facts: facts.collect() })
+        let wrong = |what: &dyn std::fmt::Display| {
+            FileFault::content(path.display(), format!("not as this program writes it: {what}"))
+        };
+        let file = MadeFile::deserialize(json(path)?).map_err(|e| wrong(&e))?;
+        if file.schema != 1 || file.command.is_empty() {
+            return Err(wrong(&"another version, or no command").into());
+        }
+        let facts = [
+            ("version", file.version),
+            ("isa", file.isa),
+            ("threads", file.threads.to_string()),
+            ("system", file.system),
+            ("seconds", file.seconds.to_string()),
+        ];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        Ok(Self { command: file.command, facts, of: file.sha256 })
     }
 }
 

@@ -51,6 +51,9 @@ pub struct Narrowed {
     pub command: Vec<String>,
 }
 
+/// Options that a command for one row has not.
+const LEFT_OUT: [&str; 4] = ["--languages", "--output", "--bundle", "--format"];
+
 impl Narrowed {
     /// `command` for the rows of one language; whatever it was asked for, and where it wrote that, is left out.
     #[must_use]
@@ -58,9 +61,9 @@ impl Narrowed {
         let mut words = Vec::new();
         let mut rest = command.iter();
         while let Some(word) = rest.next() {
-            match word.as_str() {
-                "--languages" | "--output" => drop(rest.next()),
-                other if other.starts_with("--languages=") || other.starts_with("--output=") => {}
+            match word.split_once('=') {
+                None if LEFT_OUT.contains(&word.as_str()) => drop(rest.next()),
+                Some((option, _)) if LEFT_OUT.contains(&option) => {}
                 _ => words.push(word.clone()),
             }
         }
