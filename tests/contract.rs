@@ -34,7 +34,7 @@ fn row(width: usize) -> impl Strategy<Value = Vec<f32>> {
     prop_oneof![
         8 => prop::collection::vec(usual(), width),
         3 => (prop::collection::vec(usual(), width), -140i32..120).prop_map(|(row, e)| {
-            row.into_iter().map(|x| (f64::from(x) * 2f64.powi(e)) as f32).collect()
+            row.into_iter().map(|x| (f64::from(x) * reference::power_of_two(e)) as f32).collect()
         }),
         2 => prop::collection::vec(prop_oneof![1 => any_size, 3 => usual()], width),
     ]
@@ -198,8 +198,11 @@ proptest! {
     }
 }
 
+/// Documents of a query with their scores, or their grades.
+type Marks = Vec<(usize, i32)>;
+
 /// A run and judgements of one query.
-fn judged() -> impl Strategy<Value = (Vec<(usize, i32)>, Vec<(usize, i32)>)> {
+fn judged() -> impl Strategy<Value = (Marks, Marks)> {
     let hits = prop::collection::btree_map(0usize..40, -5i32..5, 1..30);
     let judgements = prop::collection::btree_map(0usize..40, -1i32..4, 1..30);
     (hits, judgements).prop_map(|(hits, judgements)| (hits.into_iter().collect(), judgements.into_iter().collect()))
