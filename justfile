@@ -8,7 +8,7 @@ default:
 ci:
     bash .ci/run
 
-# A program that needs no library of the system, for any Linux with an x86-64 processor. It is without GPUs: NVIDIA's driver is a shared library, which a static program cannot load. rustup fetches the target where it is not here; a dependency has a few lines of assembly, which want musl-gcc (Debian: musl-tools). The target could be fetched; the build itself was not yet run to its end.
+# A program that needs no library of the system, for any Linux with an x86-64 processor. It is without GPUs: NVIDIA's driver is a shared library, which a static program cannot load. rustup fetches the target where it is not here; a dependency has a few lines of assembly, which want musl-gcc (Debian: musl-tools).
 static:
     rustup target add x86_64-unknown-linux-musl
     cargo build --release --locked --target x86_64-unknown-linux-musl --no-default-features --features cli
