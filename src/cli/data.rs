@@ -121,8 +121,7 @@ fn list(store: &Store, format: Machine) -> Result<Ending, Failure> {
     }
     for set in builtin::all() {
         let (kind, version, licence) = (set.kind.name(), env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_LICENSE"));
-        let words = [set.name, kind, version, licence].map(str::to_owned);
-        let [name, kind, version, licence] = words;
+        let [name, kind, version, licence] = [set.name, kind, version, licence].map(str::to_owned);
         sets.push(json!({
             "name": name, "kind": kind, "version": version, "title": null, "licence": licence, "citation": null,
             "files": set.files, "bytes": set.bytes, "digest": null, "state": BUILT_IN,

@@ -142,7 +142,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         .collect::<Result<Vec<ClaimOutcome>, _>>()?;
     bars.finish();
     let mut outcome = Outcome { claims: checked };
-    opened.iter().for_each(|bundle| bundle.say(&mut outcome));
+    opened.iter().for_each(|bundle| bundle.name_files(&mut outcome));
     let written = if args.explain { explain(args, &claims, &outcome, opened.is_some()) } else { write(args, &outcome) };
     match written {
         // A reader that stops early has seen enough, but whether the cells hold is still told.
@@ -235,8 +235,8 @@ fn write(args: &Args, outcome: &Outcome) -> Result<(), Failure> {
 
 fn explain(args: &Args, claims: &[ClaimFile], outcome: &Outcome, in_bundle: bool) -> Result<(), Failure> {
     let mut bytes = Vec::new();
+    let bundle = args.claims.first().filter(|_| in_bundle).map(String::as_str);
     for (claim, checked) in claims.iter().zip(&outcome.claims) {
-        let bundle = args.claims.first().filter(|_| in_bundle).map(String::as_str);
         report::explain::write(claim, checked, bundle, &mut bytes)?;
     }
     if let Some(path) = args.file() {

@@ -237,12 +237,15 @@ impl Bundle {
         }
     }
 
-    /// Lets what was found say where files of the bundle are as seen from it.
-    pub fn say(&self, outcome: &mut Outcome) {
-        let unpacked = format!("{}/", self.folder.path().display());
-        for cell in outcome.claims.iter_mut().flat_map(|claim| &mut claim.cells) {
-            cell.why.iter_mut().for_each(|why| *why = why.replace(&unpacked, ""));
-        }
+    /// A text that names files of the bundle as the bundle does: where it was unpacked nobody can look.
+    fn relative(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+
+    /// Names files in what was found as the bundle does.
+    pub fn name_files(&self, outcome: &mut Outcome) {
+        let reasons = outcome.claims.iter_mut().flat_map(|claim| &mut claim.cells).filter_map(|cell| cell.why.as_mut());
+        reasons.for_each(|why| *why = self.relative(why));
     }
 
     /// The claims in it.
@@ -253,12 +256,12 @@ impl Bundle {
         self.claims.iter().map(|path| self.claim(path).map_err(|e| self.named(e))).collect()
     }
 
-    /// What is wrong with a file of it, said of the bundle: where it was unpacked nobody can look.
+    /// What is wrong with a file of it, said of the bundle.
     #[must_use]
     pub fn named(&self, error: Error) -> Error {
-        let unpacked = format!("{}/", self.folder.path().display());
-        match error.to_string() {
-            text if text.contains(&unpacked) => FileFault::content(&self.label, text.replace(&unpacked, "")).into(),
+        let text = error.to_string();
+        match self.relative(&text) {
+            relative if relative != text => FileFault::content(&self.label, relative).into(),
             _ => error,
         }
     }

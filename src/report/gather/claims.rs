@@ -7,12 +7,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::cells::by_level;
+use super::made::Made;
 use super::pictures::draw;
-use super::{Made, made_of, number};
-use crate::claim::{Verdict, catalogue};
+use super::{made_of, number};
+use crate::claim::catalogue;
 use crate::data::{FileFault, digest};
 use crate::report::bars::{Bar, Bars};
-use crate::report::page::{Narrowed, Picture, Section, Table};
+use crate::report::page::{self, Narrowed, Picture, Section, Table};
 
 #[derive(Deserialize)]
 struct Checked {
@@ -64,9 +65,9 @@ fn exact<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> 
 /// A verdict that there is: another one would be counted nowhere.
 fn known<'de, D: Deserializer<'de>>(reader: D) -> Result<String, D::Error> {
     let name = String::deserialize(reader)?;
-    match Verdict::ALL.iter().any(|verdict| verdict.name() == name) {
-        true => Ok(name),
-        false => Err(D::Error::custom(format!("no verdict is called {name}"))),
+    match page::verdict(&name) {
+        Some(_) => Ok(name),
+        None => Err(D::Error::custom(format!("no verdict is called {name}"))),
     }
 }
 

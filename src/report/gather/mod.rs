@@ -2,6 +2,7 @@
 
 mod cells;
 mod claims;
+mod made;
 mod pictures;
 mod runs;
 mod summaries;
@@ -10,22 +11,13 @@ mod training;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::Value;
+
+pub use made::{MADE, made_of};
 
 use super::page::{Narrowed, Page, Section, Table};
 use crate::Result;
 use crate::data::FileFault;
-
-/// The file that says which command wrote a folder.
-pub const MADE: &str = "made.json";
-
-/// The file that says it of a report of claims: `verify.made.json` of `verify.json`, `v1.1.made.json` of `v1.1`.
-#[must_use]
-pub fn made_of(report: &Path) -> PathBuf {
-    let name = report.file_name().unwrap_or_default().to_string_lossy();
-    report.with_file_name(format!("{}.{MADE}", name.strip_suffix(".json").unwrap_or(&name)))
-}
 
 /// All results in these files and folders, and in the folders within them, by name.
 ///
@@ -108,7 +100,7 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
     let Some(found) = &mut section else { return Ok(None) };
     found.path = path.display().to_string();
     if has(MADE) {
-        let made = Made::read(&path.join(MADE))?;
+        let made = made::Made::read(&path.join(MADE))?;
         found.narrowed = language(&found.tables).and_then(|language| Narrowed::language(language, &made.command));
         found.command = made.command;
         found.facts.extend(made.facts);
@@ -116,48 +108,6 @@ fn own(path: &Path, names: &[PathBuf]) -> Result<Option<Section>> {
     found.pictures.extend(pictures::drawn(names, has("pairs.csv"))?);
     found.pictures.extend(runs::histograms(names)?);
     Ok(section)
-}
-
-/// Which command wrote something, and on what.
-struct Made {
-    command: Vec<String>,
-    facts: Vec<(String, String)>,
-    /// Of a report: its SHA-256.
-    of: Option<String>,
-}
-
-/// `made.json`.
-#[derive(Deserialize)]
-struct MadeFile {
-    schema: u32,
-    command: Vec<String>,
-    version: String,
-    isa: String,
-    threads: u64,
-    system: String,
-    seconds: f64,
-    sha256: Option<String>,
-}
-
-impl Made {
-    fn read(path: &Path) -> Result<Self> {
-        let wrong = |what: &dyn std::fmt::Display| {
-            FileFault::content(path.display(), format!("not as this program writes it: {what}"))
-        };
-        let file = MadeFile::deserialize(json(path)?).map_err(|e| wrong(&e))?;
-        if file.schema != 1 || file.command.is_empty() {
-            return Err(wrong(&"another version, or no command").into());
-        }
-        let facts = [
-            ("version", file.version),
-            ("isa", file.isa),
-            ("threads", file.threads.to_string()),
-            ("system", file.system),
-            ("seconds", file.seconds.to_string()),
-        ];
-        let facts = facts.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Ok(Self { command: file.command, facts, of: file.sha256 })
-    }
 }
 
 /// The language of the first row of the first table that has a row a language.

@@ -210,6 +210,6 @@ impl Page {
 }
 
 /// The verdict that a field is, if it is one.
-fn verdict(field: &str) -> Option<Verdict> {
+pub(super) fn verdict(field: &str) -> Option<Verdict> {
     Verdict::ALL.into_iter().find(|verdict| verdict.name() == field)
 }
