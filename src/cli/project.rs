@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use snellen::claim::ClaimFile;
+use snellen::data::text;
 
 use super::verify::{Require, built_in, in_folder};
 use super::{Context, Failure};
@@ -38,9 +39,9 @@ impl Project {
         if folder != Path::new("") {
             context.note(&format!("claims of {file}"));
         }
-        let text = std::fs::read_to_string(&path).map_err(|e| Failure::Usage(format!("{file}: cannot read: {e}")))?;
+        let text = text::whole(&path)?;
         let project: Self = toml::from_str(&text).map_err(|e| {
-            let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
+            let line = text::line_at(text.as_bytes(), e.span().map_or(0, |span| span.start));
             Failure::Usage(format!("{file}, line {line}: {}", e.message().replace('\n', ", ")))
         })?;
         if project.claims.is_empty() && project.folders.is_empty() {

@@ -120,6 +120,24 @@ impl Source {
     }
 }
 
+/// A file that is one text, as those that people write for the program are.
+///
+/// # Errors
+/// A file that cannot be read; text that is not UTF-8, named by line.
+pub fn whole(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
+    let text = String::from_utf8(bytes);
+    Ok(text.map_err(|e| {
+        FileFault::line(path.display(), line_at(e.as_bytes(), e.utf8_error().valid_up_to()), "not UTF-8")
+    })?)
+}
+
+/// The line, from 1, that the byte at `offset` stands in.
+#[must_use]
+pub fn line_at(text: &[u8], offset: usize) -> usize {
+    1 + text.iter().take(offset).filter(|&&b| b == b'\n').count()
+}
+
 /// Writes lines, packed if the file is called `.gz`: whole or not at all.
 ///
 /// # Errors

@@ -206,6 +206,9 @@ impl Bundle {
                 _ => Err(wrong(format!("{CONTENTS}: {name} is no claim of it")).into()),
             })
             .collect::<Result<Vec<_>>>()?;
+        if let Some(twice) = (1..claims.len()).find(|i| claims[..*i].contains(&claims[*i])) {
+            return Err(wrong(format!("{CONTENTS}: {} stands twice among its claims", names[twice])).into());
+        }
         let files = contents["files"].as_object().filter(|_| contents["schema"] == 1 && !claims.is_empty());
         let Some(files) = files else {
             let what = "is not of a version that this program knows, or names no files or no claims";

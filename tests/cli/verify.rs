@@ -473,6 +473,8 @@ fn a_repository_keeps_its_claims() {
     blocked("folders = [\"claims\"]").status(0);
     blocked("folders = [\"claims\"]\nrequire = \"all\"").status(2);
     blocked("folders = [\"claims\"]\nrequire = \"all\"").args(["--require", "available"]).status(0);
+    let bytes = kept("").write("snellen.toml", b"# d\xe9j\xe0 vu\n").then_args(&["verify"]).refused();
+    assert!(bytes.contains("snellen.toml, line 1: not UTF-8"), "{bytes}");
     for (text, said) in [
         ("folders = []", "snellen.toml: it names no claims"),
         ("\nclaim = [\"x\"]", "snellen.toml, line 2: unknown field `claim`"),
@@ -568,9 +570,15 @@ fn a_bundle_is_all_it_takes_to_check_again() {
         contents["claims"][0] = "../c.toml".into();
         contents.to_string()
     });
+    let claimed_twice = edited("bundle.json", &|text| {
+        let mut contents: Value = serde_json::from_str(&text).unwrap();
+        contents["claims"] = vec!["files/c.toml"; 2].into();
+        contents.to_string()
+    });
     for (bytes, what) in [
         (edited("bundle.json", &|_| "{}".to_owned()), "is not of a version that this program knows"),
         (elsewhere_claimed, "is no claim of it"),
+        (claimed_twice, "b.zip: bundle.json: \"files/c.toml\" stands twice among its claims"),
         (bundle[..bundle.len() / 2].to_vec(), "b.zip: no bundle"),
         (b"PK".to_vec(), "b.zip: no bundle"),
     ] {

@@ -4,9 +4,9 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
-use super::{ClaimFile, Content, Kind, Numbers, Source, Tolerance, Written, cells, line_at};
+use super::{ClaimFile, Content, Kind, Numbers, Source, Tolerance, Written, cells};
 use crate::claim::{Comparison, Property, Recipe};
-use crate::data::FileFault;
+use crate::data::{FileFault, text};
 
 /// As it is written.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ impl Head {
         let head: Self = toml::from_str(text).map_err(|e| {
             let what = e.message().replace('\n', ", ");
             match e.span() {
-                Some(span) => FileFault::line(name, line_at(text.as_bytes(), span.start), what),
+                Some(span) => FileFault::line(name, text::line_at(text.as_bytes(), span.start), what),
                 None => FileFault::content(name, what),
             }
         })?;
@@ -100,8 +100,8 @@ impl Head {
     pub(super) fn content(
         self,
         own: Written,
-        read: impl FnOnce(&str) -> Result<Written, FileFault>,
-    ) -> Result<ClaimFile, FileFault> {
+        read: impl FnOnce(&str) -> crate::Result<Written>,
+    ) -> crate::Result<ClaimFile> {
         let Self { id, title, kind, source, recipe, tolerance, comparison, property, missing, cells } = self;
         let folder = own.path.parent().unwrap_or(Path::new("")).to_owned();
         let mut written = vec![own];

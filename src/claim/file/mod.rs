@@ -11,7 +11,7 @@ use serde::Deserialize;
 use self::head::Head;
 use super::{Comparison, Property, Recipe};
 use crate::Result;
-use crate::data::FileFault;
+use crate::data::text;
 
 /// A claim as its author wrote it down.
 ///
@@ -199,7 +199,7 @@ impl ClaimFile {
     pub fn parse(toml_name: &str, toml_text: &str, csv_name: &str, csv_text: &str) -> Result<Self> {
         let head = Head::parse(toml_name, toml_text)?;
         let own = Written { path: toml_name.into(), text: toml_text.to_owned() };
-        Ok(head.content(own, |_| Ok(Written { path: csv_name.into(), text: csv_text.to_owned() }))?)
+        head.content(own, |_| Ok(Written { path: csv_name.into(), text: csv_text.to_owned() }))
     }
 
     /// Reads a claim from disk; its cells, or its runs and judgements, are looked for relative to the TOML file.
@@ -207,13 +207,13 @@ impl ClaimFile {
     /// # Errors
     /// As [`Self::parse`], and where one of the two files cannot be read or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
-        let own = Written { path: path.to_owned(), text: read_text(path)? };
+        let own = Written { path: path.to_owned(), text: text::whole(path)? };
         let head = Head::parse(&path.display().to_string(), &own.text)?;
         let read = |cells: &str| {
             let path = path.with_file_name(cells);
-            Ok(Written { text: read_text(&path)?, path })
+            Ok(Written { text: text::whole(&path)?, path })
         };
-        Ok(head.content(own, read)?)
+        head.content(own, read)
     }
 
     /// Files besides its own that it is checked with: runs and judgements, a configuration.
@@ -296,20 +296,6 @@ impl ClaimFile {
             Content::Property { .. } | Content::Blocked(_) => {}
         }
     }
-}
-
-/// A text file, which has to be UTF-8.
-fn read_text(path: &Path) -> Result<String, FileFault> {
-    let bytes = std::fs::read(path).map_err(FileFault::io("read", path))?;
-    String::from_utf8(bytes).map_err(|e| {
-        let line = line_at(e.as_bytes(), e.utf8_error().valid_up_to());
-        FileFault::line(path.display(), line, "not UTF-8")
-    })
-}
-
-/// The line, from 1, that the byte at `offset` stands in.
-fn line_at(text: &[u8], offset: usize) -> usize {
-    1 + text.iter().take(offset).filter(|&&b| b == b'\n').count()
 }
 
 #[cfg(test)]
