@@ -25,35 +25,6 @@ use snellen::task::lareqa::{Join, Language};
 use snellen::task::mewsli::Mewsli;
 use snellen::task::xtreme;
 
-/// A reader, by the name of its target and of its seeds' folder.
-pub type Reader = (&'static str, fn(&[u8]));
-
-/// All of them.
-pub const ALL: [Reader; 22] = [
-    ("bitext", bitext),
-    ("bundle", bundle),
-    ("checkpoint", checkpoint),
-    ("claim", claim),
-    ("collection", collection),
-    ("config", config),
-    ("distillation", distillation),
-    ("index", index),
-    ("lexicon", lexicon),
-    ("links", links),
-    ("manifest", manifest),
-    ("matrix", matrix),
-    ("mewsli", mewsli),
-    ("pins", pins),
-    ("q4", q4),
-    ("qrels", qrels),
-    ("run", run),
-    ("texts", texts),
-    ("tokenizer", tokenizer),
-    ("wheel", wheel),
-    ("xquad", xquad),
-    ("xtreme", xtreme),
-];
-
 /// Runs a reader inside `cargo fuzz`, whose hook takes every panic for a finding: those of the tokenizer library are caught and become errors.
 pub fn fuzz(reader: fn(&[u8]), bytes: &[u8]) {
     static HOOK: LazyLock<()> = LazyLock::new(|| {
@@ -77,11 +48,17 @@ const POOLING: &str = r#"{"pooling_mode_mean_tokens": true}"#;
 const TOKENIZER: &str = r###"{"version": "1.0", "pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordLevel", "unk_token": "u",
     "vocab": {"u": 0, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}}}"###;
 
-/// A folder of this process.
-static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+thread_local! {
+    /// A folder of this thread, on which one reader runs at a time.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a temporary folder");
+}
+
+fn folder_of_this_thread() -> PathBuf {
+    FOLDER.with(|folder| folder.path().to_owned())
+}
 
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
-    let path = FOLDER.path().join(name);
+    let path = folder_of_this_thread().join(name);
     std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");
     std::fs::write(&path, bytes).expect("a file can be written");
     path
@@ -92,7 +69,7 @@ fn folder(name: &str, files: &[(&str, &[u8])]) -> Folder {
     for (path, bytes) in files {
         file(&format!("{name}/{path}"), bytes);
     }
-    Folder::Disk(FOLDER.path().join(name))
+    Folder::Disk(folder_of_this_thread().join(name))
 }
 
 fn found(folder: Folder) -> Found {
@@ -140,7 +117,7 @@ pub fn distillation(bytes: &[u8]) {
 
 pub fn pins(bytes: &[u8]) {
     file("cache/pins.toml", bytes);
-    read(Store::new(FOLDER.path().join("cache"), Catalogue::default()), "pins.toml");
+    read(Store::new(folder_of_this_thread().join("cache"), Catalogue::default()), "pins.toml");
 }
 
 pub fn run(bytes: &[u8]) {
@@ -187,7 +164,7 @@ pub fn matrix(bytes: &[u8]) {
     for name in ["x.csv", "x.npy", "x.safetensors", "x.csv.gz"] {
         let path = file(name, bytes);
         let Some(array) = read(matrix::read(&path, None), name) else { continue };
-        let copy = FOLDER.path().join("again.npy");
+        let copy = folder_of_this_thread().join("again.npy");
         matrix::write(&copy, &array, "x", &[]).expect("it can be written");
         let again = matrix::read(&copy, None).expect("it was just written");
         assert_eq!(again.shape(), array.shape());
@@ -246,7 +223,7 @@ pub fn xtreme(bytes: &[u8]) {
             file(&format!("{name}/mewslix/test-{code}.json"), bytes);
         }
     }
-    let folder = |name: &str| Folder::Disk(FOLDER.path().join(name));
+    let folder = |name: &str| Folder::Disk(folder_of_this_thread().join(name));
     let Some(tasks) = read(xtreme::evaluate(&folder("predictions"), &folder("labels")), "test-ar.json") else { return };
     let values = tasks.iter().flat_map(|task| &task.languages);
     assert!(values.map(|(_, value)| value).all(|value| value.is_nan() || (0.0..=100.0).contains(value)));
