@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::ArrayViewMut2;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::bert::Tape;
 use crate::kernel::product::{Columns, Form, Rows};
@@ -27,8 +27,6 @@ pub(super) struct Space {
     pub(super) gradient: Buffer,
     /// The left operand of the product at hand.
     pub(super) rows: Rows,
-    /// On the way back, what is computed again.
-    pub(super) again: Buffer,
     /// On the way back, both operands of the product that gives a weight's gradient.
     pub(super) across: (Rows, Columns),
 }
@@ -64,11 +62,9 @@ impl Buffer {
 }
 
 impl Buffer {
-    /// A copy of these numbers.
-    pub(super) fn copy(&mut self, values: &[f32]) -> &mut [f32] {
-        self.0.clear();
-        self.0.extend_from_slice(values);
-        &mut self.0
+    /// The matrix of this shape that was written last.
+    pub(super) fn held(&self, rows: usize, columns: usize) -> ArrayView2<'_, f32> {
+        ArrayView2::from_shape((rows, columns), &self.0[..rows * columns]).expect("as many numbers as the shape has")
     }
 }
 
@@ -83,7 +79,6 @@ impl Space {
             wide: Buffer::default(),
             gradient: Buffer::default(),
             rows: Rows::new(form),
-            again: Buffer::default(),
             across: (Rows::new(form), Columns::new(form)),
         }
     }

@@ -93,7 +93,7 @@ impl Way<'_> {
         let tokens = places.last().map_or(0, |last| last.rows.end);
         let mut gradient = space.gradient.sized(tokens, h);
         let gradient = contiguous(&mut gradient);
-        bert.norm.back(self.team, tape.embedded.values(), gradient, wanted.embeddings.then_some(&mut *weights));
+        bert.norm.back(self.team, tape.embedded.held(tokens, h), gradient, wanted.embeddings.then_some(&mut *weights));
         if let Some(row) = gradient.chunks_exact(h).position(|row| row.iter().any(|x| !x.is_finite())) {
             return Err(Stopped::at("gradient of the embeddings".to_owned(), places, NotFinite { row }));
         }
@@ -113,43 +113,42 @@ impl Way<'_> {
     ) -> Result<(), NotFinite> {
         let (config, team) = (&self.bert.config, self.team);
         let (tokens, h) = (self.places.last().map_or(0, |last| last.rows.end), config.hidden);
-        let Space { gradient, projected, context, attended, wide, rows, again, across, .. } = space;
+        let Space { gradient, projected, context, attended, wide, rows, across, .. } = space;
         let mut gradient = gradient.sized(tokens, h);
         let mut wide = wide.sized(tokens, config.intermediate);
         let mut attended = attended.sized(tokens, h);
         let mut context = context.sized(tokens, h);
         let mut projected = projected.sized(tokens, 3 * h);
 
-        layer.output_norm.back(team, kept.output.values(), contiguous(&mut gradient), weights.as_deref_mut());
+        layer.output_norm.back(team, kept.output.held(tokens, h), contiguous(&mut gradient), weights.as_deref_mut());
         rows.fill_with(team, gradient.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            let active = again.copy(kept.inner.values());
-            team.rows(active, config.intermediate, |_, rows| config.activation.apply_to(rows));
+            let active = kept.active.held(tokens, config.intermediate);
             weights.linear(&layer.output, active, gradient.view(), across, team);
         }
         self.through(&layer.output, rows, None, wide.view_mut());
+        let inner = kept.inner.held(tokens, config.intermediate).to_slice().expect("contiguous");
         team.rows(contiguous(&mut wide), config.intermediate, |first, rows| {
-            let x = &kept.inner.values()[first * config.intermediate..][..rows.len()];
+            let x = &inner[first * config.intermediate..][..rows.len()];
             backward::activation(config.activation, x, rows);
         });
         rows.fill_with(team, wide.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            let normal = again.copy(kept.attended.values());
-            layer.attention_norm.apply(team, normal);
-            weights.linear(&layer.intermediate, normal, wide.view(), across, team);
+            weights.linear(&layer.intermediate, kept.normal.held(tokens, h), wide.view(), across, team);
         }
         self.through(&layer.intermediate, rows, Some(gradient.view()), attended.view_mut());
 
-        layer.attention_norm.back(team, kept.attended.values(), contiguous(&mut attended), weights.as_deref_mut());
+        let before = kept.attended.held(tokens, h);
+        layer.attention_norm.back(team, before, contiguous(&mut attended), weights.as_deref_mut());
         rows.fill_with(team, attended.view())?;
         if let Some(weights) = weights.as_deref_mut() {
-            weights.linear(&layer.attention_output, kept.context.values(), attended.view(), across, team);
+            weights.linear(&layer.attention_output, kept.context.held(tokens, h), attended.view(), across, team);
         }
         self.through(&layer.attention_output, rows, None, context.view_mut());
         self.attention(kept, context.view(), projected.view_mut())?;
         rows.fill_with(team, projected.view())?;
         if let Some(weights) = weights {
-            weights.linear(&layer.attention, kept.input.values(), projected.view(), across, team);
+            weights.linear(&layer.attention, kept.input.held(tokens, h), projected.view(), across, team);
         }
         self.through(&layer.attention, rows, Some(attended.view()), gradient.view_mut());
         Ok(())
@@ -176,8 +175,7 @@ impl Way<'_> {
     ) -> Result<(), NotFinite> {
         let Config { hidden: h, heads, .. } = self.bert.config;
         let width = h / heads;
-        let projected = ArrayView2::from_shape((context.nrows(), 3 * h), kept.projected.values());
-        let projected = projected.expect("kept with this shape");
+        let projected = kept.projected.held(context.nrows(), 3 * h);
         let cost = self.places.iter().map(|text| 5 * text.rows.len() * text.rows.len() * h).sum();
         let mut outputs = Vec::with_capacity(self.places.len() * heads);
         for (text, outs) in pieces(out, self.places, width).into_iter().enumerate() {
@@ -245,7 +243,14 @@ impl Linear {
 
 impl LayerNorm {
     /// From the gradient at the norm's output to that at its input `x`, in place.
-    fn back(&self, team: &Team<'_>, x: &[f32], gradient: &mut [f32], weights: Option<&mut WeightGradients>) {
+    fn back(
+        &self,
+        team: &Team<'_>,
+        x: ArrayView2<'_, f32>,
+        gradient: &mut [f32],
+        weights: Option<&mut WeightGradients>,
+    ) {
+        let x = x.to_slice().expect("contiguous");
         if let Some(weights) = weights {
             weights.norm(self, x, gradient, team);
         }

@@ -6,7 +6,7 @@ use super::heads::{Head, each_head, pieces};
 use super::tape::Tape;
 use super::{Bert, Layer, LayerNorm, Linear, Place, Stopped, Text};
 use crate::encoder::Config;
-use crate::encoder::space::{HeadSpace, Space, Spaces};
+use crate::encoder::space::{Buffer, HeadSpace, Space, Spaces};
 use crate::kernel::product::{Activation, Epilogue, Rows, product, product_then};
 use crate::kernel::team::Team;
 use crate::kernel::{NotFinite, rows};
@@ -38,8 +38,8 @@ impl Bert {
         mut tape: Option<&mut Tape>,
     ) -> Result<(), Stopped> {
         let (tokens, places) = places(texts);
-        let embedded = space.states.sized(tokens, self.config.hidden);
-        self.embed(texts, shift, embedded, team, tape.as_deref_mut());
+        let (size, kept) = ((tokens, self.config.hidden), tape.as_deref_mut().map(|tape| &mut tape.embedded));
+        made(team, size, &mut space.states, kept, |sums| self.embed(texts, shift, sums), |rows| self.norm.apply(rows));
         for (i, layer) in self.layers.iter().take(layer).enumerate() {
             let done = layer.forward(space, &self.spaces, &places, &self.config, team, tape.as_deref_mut());
             done.map_err(|e| Stopped::at(format!("layer {i}"), &places, e))?;
@@ -51,19 +51,11 @@ impl Bert {
         }
     }
 
-    /// (word + token type 0) + position, then LayerNorm, into `states` [T, H].
-    fn embed(
-        &self,
-        texts: &[Text<'_>],
-        shift: Option<&[f32]>,
-        mut states: ArrayViewMut2<'_, f32>,
-        team: &Team<'_>,
-        tape: Option<&mut Tape>,
-    ) {
+    /// (word + token type 0) + position, into `sums` [T, H].
+    fn embed(&self, texts: &[Text<'_>], shift: Option<&[f32]>, mut sums: ArrayViewMut2<'_, f32>) {
         let h = self.config.hidden;
-        let states = states.as_slice_mut().expect("contiguous");
         let words = self.words();
-        let mut rows_left = states.chunks_exact_mut(h).enumerate();
+        let mut rows_left = sums.as_slice_mut().expect("contiguous").chunks_exact_mut(h).enumerate();
         for text in texts {
             for (position, (id, (token, row))) in text.ids.iter().zip(rows_left.by_ref()).enumerate() {
                 words.row(*id, row);
@@ -74,11 +66,35 @@ impl Bert {
                 rows::add(row, &self.positions[(self.config.first_position + position) * h..][..h]);
             }
         }
-        if let Some(tape) = tape {
-            tape.embedded.keep(states);
-        }
-        self.norm.apply(team, states);
     }
+}
+
+/// What `write` makes, of `size`, into `out`, and then changed by `change`, row by row. What it was before is `kept` if a way back needs it.
+fn made(
+    team: &Team<'_>,
+    (rows, width): (usize, usize),
+    out: &mut Buffer,
+    kept: Option<&mut Buffer>,
+    write: impl FnOnce(ArrayViewMut2<'_, f32>),
+    change: impl Fn(&mut [f32]) + Sync,
+) {
+    let mut out = out.sized(rows, width);
+    let before = match kept {
+        Some(kept) => {
+            write(kept.sized(rows, width));
+            Some(kept.held(rows, width).to_slice().expect("contiguous"))
+        }
+        None => {
+            write(out.view_mut());
+            None
+        }
+    };
+    team.rows(out.as_slice_mut().expect("contiguous"), width, |first, rows| {
+        if let Some(before) = before {
+            rows.copy_from_slice(&before[first * width..][..rows.len()]);
+        }
+        change(rows);
+    });
 }
 
 /// How many tokens all texts have, and where each text's are.
@@ -107,45 +123,44 @@ impl Layer {
         let (tokens, h) = (texts.last().map_or(0, |last| last.rows.end), config.hidden);
         let Space { states, projected, context, attended, wide, rows, .. } = space;
         let mut kept = tape.map(Tape::layer);
-        let mut states = states.sized(tokens, h);
-        let mut projected = projected.sized(tokens, 3 * h);
-        rows.fill_with(team, states.view())?;
-        self.attention.apply(rows, None, None, team, projected.view_mut());
-        let mut context = context.sized(tokens, h);
-        attend(projected.view(), context.view_mut(), texts, config.heads, spaces, team)?;
-        let mut attended = attended.sized(tokens, h);
-        rows.fill_with(team, context.view())?;
-        self.attention_output.apply(rows, None, Some(states.view()), team, attended.view_mut());
-        if let Some(kept) = &mut kept {
-            kept.input.keep(contiguous(&states));
-            kept.projected.keep(contiguous(&projected));
-            kept.context.keep(contiguous(&context));
-            kept.attended.keep(contiguous(&attended));
-        }
-        self.attention_norm.apply(team, attended.as_slice_mut().expect("contiguous"));
+        rows.fill_with(team, states.held(tokens, h))?;
+        self.attention.apply(rows, None, None, team, projected.sized(tokens, 3 * h));
+        let mut gathered = context.sized(tokens, h);
+        attend(projected.held(tokens, 3 * h), gathered.view_mut(), texts, config.heads, spaces, team)?;
+        rows.fill_with(team, gathered.view())?;
+        let sum = |out: ArrayViewMut2<'_, f32>| {
+            self.attention_output.apply(rows, None, Some(states.held(tokens, h)), team, out);
+        };
+        let before = kept.as_deref_mut().map(|kept| &mut kept.attended);
+        made(team, (tokens, h), attended, before, sum, |rows| self.attention_norm.apply(rows));
 
-        let mut wide = wide.sized(tokens, config.intermediate);
-        rows.fill_with(team, attended.view())?;
-        if let Some(kept) = &mut kept {
-            self.intermediate.apply(rows, None, None, team, wide.view_mut());
-            kept.inner.keep(contiguous(&wide));
-            let wide = wide.as_slice_mut().expect("contiguous");
-            team.rows(wide, config.intermediate, |_, rows| config.activation.apply_to(rows));
-        } else {
-            self.intermediate.apply(rows, Some(config.activation), None, team, wide.view_mut());
+        rows.fill_with(team, attended.held(tokens, h))?;
+        match &mut kept {
+            Some(kept) => {
+                let inner = |out: ArrayViewMut2<'_, f32>| self.intermediate.apply(rows, None, None, team, out);
+                let activate = |rows: &mut [f32]| config.activation.apply_to(rows);
+                made(team, (tokens, config.intermediate), wide, Some(&mut kept.inner), inner, activate);
+                std::mem::swap(states, &mut kept.input);
+            }
+            None => {
+                let out = wide.sized(tokens, config.intermediate);
+                self.intermediate.apply(rows, Some(config.activation), None, team, out);
+            }
         }
-        rows.fill_with(team, wide.view())?;
-        self.output.apply(rows, None, Some(attended.view()), team, states.view_mut());
+        rows.fill_with(team, wide.held(tokens, config.intermediate))?;
+        let sum = |out: ArrayViewMut2<'_, f32>| {
+            self.output.apply(rows, None, Some(attended.held(tokens, h)), team, out);
+        };
+        let before = kept.as_deref_mut().map(|kept| &mut kept.output);
+        made(team, (tokens, h), states, before, sum, |rows| self.output_norm.apply(rows));
         if let Some(kept) = kept {
-            kept.output.keep(contiguous(&states));
+            std::mem::swap(projected, &mut kept.projected);
+            std::mem::swap(context, &mut kept.context);
+            std::mem::swap(attended, &mut kept.normal);
+            std::mem::swap(wide, &mut kept.active);
         }
-        self.output_norm.apply(team, states.as_slice_mut().expect("contiguous"));
         Ok(())
     }
-}
-
-fn contiguous<'a>(matrix: &'a ArrayViewMut2<'_, f32>) -> &'a [f32] {
-    matrix.as_slice().expect("contiguous")
 }
 
 /// Attention: softmax(Q·Kᵀ / √width)·V for each head of each text, from `projected` [T, 3H] into `context` [T, H]. Keys and values are a text's first
@@ -208,8 +223,7 @@ impl Linear {
 }
 
 impl LayerNorm {
-    pub(super) fn apply(&self, team: &Team<'_>, states: &mut [f32]) {
-        let apply = |_, states: &mut [f32]| rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
-        team.rows(states, self.weight.len(), apply);
+    fn apply(&self, states: &mut [f32]) {
+        rows::layer_norm(states, &self.weight, &self.bias, self.epsilon);
     }
 }

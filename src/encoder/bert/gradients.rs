@@ -49,14 +49,13 @@ impl WeightGradients {
     pub(super) fn linear(
         &mut self,
         linear: &Linear,
-        x: &[f32],
+        x: ArrayView2<'_, f32>,
         gradient: ArrayView2<'_, f32>,
         (left, right): &mut (Rows, Columns),
         team: &Team<'_>,
     ) {
         let (rows, width) = linear.shape;
-        let (tokens, n) = gradient.dim();
-        let x = ArrayView2::from_shape((tokens, width), x).expect("kept with this shape");
+        let n = gradient.ncols();
         left.fill_with(team, gradient.t()).expect("put on its own rows' grids before");
         right.fill_with(team, x.t()).expect("put on its own rows' grids on the way there");
         let mut out = Array2::zeros((n, width));
@@ -74,8 +73,9 @@ impl WeightGradients {
     /// At a norm's weight and bias, from its input and the gradient at its output.
     pub(super) fn norm(&mut self, norm: &LayerNorm, x: &[f32], gradient: &[f32], team: &Team<'_>) {
         let width = norm.weight.len();
-        let mut normal = x.to_vec();
+        let mut normal = vec![0.0; x.len()];
         team.rows(&mut normal, width, |first, rows| {
+            rows.copy_from_slice(&x[first * width..][..rows.len()]);
             backward::normalized(rows, width, norm.epsilon);
             rows.iter_mut().zip(&gradient[first * width..]).for_each(|(x, g)| *x *= g);
         });

@@ -1,45 +1,34 @@
 //! What a forward pass keeps for its way back.
 
+use crate::encoder::space::Buffer;
+
 /// The inputs of everything that is not linear, and of the linear layers, of one batch.
 #[derive(Default)]
 pub(in crate::encoder) struct Tape {
     /// The sum of embeddings, before its norm: [T, H].
-    pub(super) embedded: Kept,
+    pub(super) embedded: Buffer,
     layers: Vec<LayerTape>,
     /// How many layers of this batch are kept.
     used: usize,
 }
 
-/// Of one layer.
+/// Of one layer. The pass computes in these buffers, or leaves its own and takes the old one: nothing is copied.
 #[derive(Default)]
 pub(super) struct LayerTape {
     /// [T, H].
-    pub(super) input: Kept,
+    pub(super) input: Buffer,
     /// Query, key and value: [T, 3H].
-    pub(super) projected: Kept,
+    pub(super) projected: Buffer,
     /// What attention gathered: [T, H].
-    pub(super) context: Kept,
-    /// The output of the attention half before its norm: [T, H].
-    pub(super) attended: Kept,
-    /// The inner values before their activation.
-    pub(super) inner: Kept,
+    pub(super) context: Buffer,
+    /// The output of the attention half before its norm, and after it: [T, H] both.
+    pub(super) attended: Buffer,
+    pub(super) normal: Buffer,
+    /// The inner values before their activation, and after it.
+    pub(super) inner: Buffer,
+    pub(super) active: Buffer,
     /// The layer's output before its norm: [T, H].
-    pub(super) output: Kept,
-}
-
-/// A copy of a matrix, row by row.
-#[derive(Default)]
-pub(super) struct Kept(Vec<f32>);
-
-impl Kept {
-    pub(super) fn keep(&mut self, values: &[f32]) {
-        self.0.clear();
-        self.0.extend_from_slice(values);
-    }
-
-    pub(super) fn values(&self) -> &[f32] {
-        &self.0
-    }
+    pub(super) output: Buffer,
 }
 
 impl Tape {

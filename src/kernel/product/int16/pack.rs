@@ -71,25 +71,17 @@ fn pack_panels(
     lines: &mut [Line],
     size: usize,
 ) -> Result<(), NotFinite> {
-    let (n, k) = transposed.dim();
-    if k > 1 && transposed.strides()[0] == 1 {
-        let panels = transposed.axis_chunks_iter(Axis(0), PANEL).zip(exponents.chunks_mut(PANEL));
-        for (i, (panel, exponents)) in panels.enumerate() {
-            let lines = &mut lines[i * size..][..size];
-            // SAFETY: this form is only chosen where the processor has these instructions.
-            let packed = unsafe { pack_panel_of_terms(&panel, exponents, lines) };
-            packed.map_err(|e| NotFinite { row: i * PANEL + e.row })?;
-        }
-        return Ok(());
+    let panels = transposed.axis_chunks_iter(Axis(0), PANEL).zip(exponents.chunks_mut(PANEL));
+    for (i, (panel, exponents)) in panels.enumerate() {
+        let lines = &mut lines[i * size..][..size];
+        // SAFETY: this form is only chosen where the processor has these instructions.
+        let packed = match transposed.ncols() > 1 && transposed.strides()[0] == 1 {
+            true => unsafe { pack_panel_of_terms(&panel, exponents, lines) },
+            false => unsafe { pack_panel(panel, exponents, lines) },
+        };
+        packed.map_err(|e| NotFinite { row: i * PANEL + e.row })?;
     }
-    each_row(transposed, exponents, |i, row| {
-        let panel = &mut lines[i / PANEL * size..][..size];
-        if i % PANEL == 0 && n - i < PANEL {
-            panel.fill(ZERO);
-        }
-        // SAFETY: as above.
-        unsafe { pack_column(row, panel, i % PANEL) }
-    })
+    Ok(())
 }
 
 /// The digits h and l of 16 numbers on the grids whose −e are given.
@@ -151,23 +143,61 @@ fn pack_row(row: &[f32], lines: &mut [Line]) -> Option<i32> {
     Some(e)
 }
 
-/// Packs one column of a panel; returns its e.
+/// Packs a panel of which each column's terms lie side by side: `panel` is [columns, k].
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
-fn pack_column(column: &[f32], panel: &mut [Line], lane: usize) -> Option<i32> {
-    let e = exponent_of(column)?;
-    let scale = _mm512_set1_ps(-e as f32);
-    let lane = lane % PANEL;
-    for (i, pairs) in panel.chunks_mut(2 * CHUNK).enumerate() {
-        let (mut high, mut low) = (ZERO, ZERO);
-        let (h, l) = digits(column, i * 2 * CHUNK, scale);
-        store(&mut high, h);
-        store(&mut low, l);
-        for ((pair, h), l) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(high.0).zip(low.0) {
-            pair[0].0[lane] = h;
-            pair[1].0[lane] = l;
+fn pack_panel(panel: ArrayView2<'_, f32>, exponents: &mut [i32], lines: &mut [Line]) -> Result<(), NotFinite> {
+    let copy = (panel.ncols() > 1 && panel.strides()[1] != 1).then(|| panel.as_standard_layout());
+    let panel = copy.as_ref().map_or(panel, |copy| copy.view());
+    let mut columns = [(&[][..], _mm512_setzero_ps()); PANEL];
+    for (i, ((column, scale), exponent)) in columns.iter_mut().zip(exponents).enumerate() {
+        *column = panel.index_axis_move(Axis(0), i).to_slice().expect("in one piece, or copied");
+        *exponent = exponent_of(column).ok_or(NotFinite { row: i })?;
+        *scale = _mm512_set1_ps(-*exponent as f32);
+    }
+    for (i, pairs) in lines.chunks_mut(2 * CHUNK).enumerate() {
+        let mut high = [_mm512_setzero_si512(); PANEL];
+        let mut low = high;
+        for ((h, l), (column, scale)) in high.iter_mut().zip(&mut low).zip(columns) {
+            (*h, *l) = digits(column, i * 2 * CHUNK, scale);
+        }
+        let (high, low) = (across(high), across(low));
+        for ((pair, h), l) in pairs.as_chunks_mut::<2>().0.iter_mut().zip(high).zip(low) {
+            store(&mut pair[0], h);
+            store(&mut pair[1], l);
         }
     }
-    Some(e)
+    Ok(())
+}
+
+/// A square of 16 · 16 lanes, its rows made columns.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn across(rows: [__m512i; 16]) -> [__m512i; 16] {
+    let (mut twos, mut fours, mut out) = (rows, rows, rows);
+    // Lanes of two rows side by side, then of four: of rows 4i to 4i + 3, column 4L + c is the L-th quarter of fours[4i + c].
+    for i in (0..16).step_by(2) {
+        twos[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        twos[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    for i in (0..16).step_by(4) {
+        for (j, c) in [(0, 0), (1, 2)] {
+            fours[i + c] = _mm512_unpacklo_epi64(twos[i + j], twos[i + j + 2]);
+            fours[i + c + 1] = _mm512_unpackhi_epi64(twos[i + j], twos[i + j + 2]);
+        }
+    }
+    // The quarters 0 and 2 of two vectors, or 1 and 3.
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    for c in 0..4 {
+        let [a, b, d, e] = [fours[c], fours[4 + c], fours[8 + c], fours[12 + c]];
+        let even = [_mm512_shuffle_i32x4::<EVEN>(a, b), _mm512_shuffle_i32x4::<EVEN>(d, e)];
+        let odd = [_mm512_shuffle_i32x4::<ODD>(a, b), _mm512_shuffle_i32x4::<ODD>(d, e)];
+        out[c] = _mm512_shuffle_i32x4::<EVEN>(even[0], even[1]);
+        out[4 + c] = _mm512_shuffle_i32x4::<EVEN>(odd[0], odd[1]);
+        out[8 + c] = _mm512_shuffle_i32x4::<ODD>(even[0], even[1]);
+        out[12 + c] = _mm512_shuffle_i32x4::<ODD>(odd[0], odd[1]);
+    }
+    out
 }
 
 /// Packs a panel of which each term's 16 columns lie side by side: `panel` is [columns, k] with the columns contiguous.
