@@ -13,7 +13,7 @@ use super::{Context, Ending, Failure, progress};
 /// Train a student to embed translations where a teacher embeds their sentences.
 ///
 /// The output is a folder in the Hugging Face layout, with `log.csv`, `validation.csv`, `loss.svg`, `accuracy.svg` and `run.json` (every digest) beside the checkpoint. The same configuration gives the same bytes, on any
-/// number of threads and however often it is interrupted. README has an example of a configuration.
+/// number of threads and however often it is interrupted. docs/reference/distill.md has an example of a configuration.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What is done: a TOML file.

@@ -125,7 +125,7 @@ impl FromStr for Kind {
     }
 }
 
-/// The table in Markdown, as README and `perturb --list` have it.
+/// The table in Markdown, as docs/reference/perturb.md and `perturb --list` have it.
 #[must_use]
 pub fn table() -> String {
     let mut text = "| kind | does | unit | rate | needs |\n|---|---|---|---|---|\n".to_owned();
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn readme_has_the_table() {
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-        assert!(readme.contains(&table()), "README's table should be:\n{}", table());
+    fn the_page_has_the_table() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/perturb.md")).unwrap();
+        assert!(page.contains(&table()), "the table should be:\n{}", table());
     }
 }
