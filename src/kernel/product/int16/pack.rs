@@ -75,9 +75,11 @@ fn pack_panels(
     for (i, (panel, exponents)) in panels.enumerate() {
         let lines = &mut lines[i * size..][..size];
         // SAFETY: this form is only chosen where the processor has these instructions.
-        let packed = match transposed.ncols() > 1 && transposed.strides()[0] == 1 {
-            true => unsafe { pack_panel_of_terms(&panel, exponents, lines) },
-            false => unsafe { pack_panel(panel, exponents, lines) },
+        let packed = unsafe {
+            match transposed.ncols() > 1 && transposed.strides()[0] == 1 {
+                true => pack_panel_of_terms(&panel, exponents, lines),
+                false => pack_panel(panel, exponents, lines),
+            }
         };
         packed.map_err(|e| NotFinite { row: i * PANEL + e.row })?;
     }
