@@ -59,9 +59,7 @@ impl Buffer {
         }
         ArrayViewMut2::from_shape((rows, columns), &mut self.0[..size]).expect("as many numbers as the shape has")
     }
-}
 
-impl Buffer {
     /// The matrix of this shape that was written last.
     pub(super) fn held(&self, rows: usize, columns: usize) -> ArrayView2<'_, f32> {
         ArrayView2::from_shape((rows, columns), &self.0[..rows * columns]).expect("as many numbers as the shape has")

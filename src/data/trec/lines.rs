@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::Result;
 use crate::data::FileFault;
 use crate::data::folder::{self, Bytes, Folder};
+use crate::data::text::line_at;
 
 /// A file of judgements or of hits, in memory.
 pub struct TrecFile {
@@ -85,7 +86,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Refused> {
     std::str::from_utf8(bytes).map_err(|e| {
         let before = &bytes[..e.valid_up_to()];
         let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = line_at(bytes, before.len());
         Refused { line, what: format!("not UTF-8 at its byte {}", before.len() - start) }
     })
 }

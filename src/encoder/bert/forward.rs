@@ -140,6 +140,7 @@ impl Layer {
                 let inner = |out: ArrayViewMut2<'_, f32>| self.intermediate.apply(rows, None, None, team, out);
                 let activate = |rows: &mut [f32]| config.activation.apply_to(rows);
                 made(team, (tokens, config.intermediate), wide, Some(&mut kept.inner), inner, activate);
+                // The input was added to the last time: `states` is free for the output.
                 std::mem::swap(states, &mut kept.input);
             }
             None => {
