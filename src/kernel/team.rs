@@ -15,6 +15,12 @@ use std::thread::{ThreadId, available_parallelism, current, yield_now};
 /// Fewer numbers than this, of which something is made row by row, are not worth another thread.
 const ROWS: usize = 1 << 14;
 
+/// Parts of a long step for each thread.
+const RUNS: usize = 4;
+
+/// A step is long where each thread's share is worth so many threads.
+const WHILE: usize = 64;
+
 /// The thread that [`gather`]ed helpers, and what it needs to give them work. It stays on that thread.
 pub struct Team<'a> {
     /// None where there are no helpers.
@@ -82,11 +88,14 @@ impl Team<'_> {
         Self { board: None, threads: 1, stays: PhantomData }
     }
 
-    /// How many parts suit a step of `items` that takes `cost` in all: one for each thread, as what lies side by side is best fetched by one, but
-    /// none cheaper than `least`.
+    /// How many parts suit a step of `items` that takes `cost` in all, none cheaper than `least`: one for each thread, as what lies side by side is
+    /// best fetched by one; several where each still takes a while, as processors are not equally fast.
     #[must_use]
     pub fn parts(&self, items: usize, cost: usize, least: usize) -> usize {
-        self.threads.min(cost / least).min(items).max(1)
+        let worth = cost / least;
+        let threads = self.threads.min(worth);
+        let runs = if threads > 1 && worth / threads >= WHILE { RUNS } else { 1 };
+        (threads * runs).min(items).max(1)
     }
 
     /// Does `part(0)` … `part(parts − 1)`, each once, on any thread of the team.

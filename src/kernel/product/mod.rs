@@ -152,7 +152,7 @@ impl Rows {
             #[cfg(target_arch = "x86_64")]
             Kind::Int16 => int16::pack_rows(team, matrix, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
-            Kind::Int8 => int8::pack_rows(matrix, &mut self.exponents, &mut self.int8),
+            Kind::Int8 => int8::pack_rows(team, matrix, &mut self.exponents, &mut self.int8),
         }
     }
 
@@ -218,7 +218,7 @@ impl Columns {
             #[cfg(target_arch = "x86_64")]
             Kind::Int16 => int16::pack_columns(team, transposed, &mut self.exponents, &mut self.int16),
             #[cfg(target_arch = "x86_64")]
-            Kind::Int8 => int8::pack_columns(transposed, &mut self.exponents, &mut self.int8),
+            Kind::Int8 => int8::pack_columns(team, transposed, &mut self.exponents, &mut self.int8),
         }
     }
 

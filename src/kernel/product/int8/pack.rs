@@ -6,8 +6,9 @@ use crate::kernel::NotFinite;
 use crate::kernel::amx::{HEIGHT, WIDTH};
 use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::product::PANEL;
-use crate::kernel::product::grid::{ROUND, each_row, exponent, exponent_of};
+use crate::kernel::product::grid::{ROUND, each_row, exponent, exponent_of, share};
 use crate::kernel::reference::power_of_two;
+use crate::kernel::team::Team;
 
 /// A row of a tile, in 32-bit lanes of four digits: 64 terms of a row, or four terms of 16 columns.
 #[derive(Clone, Copy)]
@@ -35,32 +36,28 @@ pub(super) fn panel_lines(k: usize) -> usize {
     tile_lines(k, HEIGHT)
 }
 
-fn row_lines(m: usize, k: usize) -> usize {
-    m.div_ceil(height(m)) * tile_lines(k, height(m))
-}
-
-/// A row's first line among those of m rows, and the step to the next one.
-fn place(m: usize, k: usize, row: usize) -> (usize, usize) {
-    let height = height(m);
-    (row / height * tile_lines(k, height) + row % height, height)
-}
-
-/// Packs rows: alone, as where a row's lines are depends on how many rows there are.
+/// Packs rows, in tiles as high as [`height`] has it.
 pub(in crate::kernel::product) fn pack_rows(
+    team: &Team<'_>,
     matrix: ArrayView2<'_, f32>,
     exponents: &mut [i32],
     lines: &mut Vec<Line>,
 ) -> Result<(), NotFinite> {
     let (m, k) = matrix.dim();
-    lines.resize(row_lines(m, k), ZERO);
-    each_row(matrix, exponents, |i, row| {
-        let (first, step) = place(m, k, i);
-        pack_row(row, lines.get_mut(first..).unwrap_or_default(), step)
+    let height = height(m);
+    let size = tile_lines(k, height);
+    // The last tile's surplus rows keep what they held before.
+    lines.resize(m.div_ceil(height) * size, ZERO);
+    share(team, matrix, (exponents, lines), (height, size), |matrix, exponents, lines| {
+        each_row(matrix, exponents, |i, row| {
+            pack_row(row, lines.get_mut(i / height * size + i % height..).unwrap_or_default(), height)
+        })
     })
 }
 
 /// Packs columns, given as the rows of `transposed`.
 pub(in crate::kernel::product) fn pack_columns(
+    team: &Team<'_>,
     transposed: ArrayView2<'_, f32>,
     exponents: &mut [i32],
     lines: &mut Vec<Line>,
@@ -69,7 +66,19 @@ pub(in crate::kernel::product) fn pack_columns(
     let size = panel_lines(k);
     // The last panel keeps what it held before in the columns that it has not now: they are computed and left.
     lines.resize(n.div_ceil(PANEL) * size, ZERO);
-    if k > 1 && transposed.strides()[0] == 1 {
+    share(team, transposed, (exponents, lines), (PANEL, size), |transposed, exponents, lines| {
+        pack_panels(transposed, exponents, lines, size)
+    })
+}
+
+/// Packs some panels, of `size` lines each.
+fn pack_panels(
+    transposed: ArrayView2<'_, f32>,
+    exponents: &mut [i32],
+    lines: &mut [Line],
+    size: usize,
+) -> Result<(), NotFinite> {
+    if transposed.ncols() > 1 && transposed.strides()[0] == 1 {
         let panels = transposed.axis_chunks_iter(Axis(0), PANEL).zip(exponents.chunks_mut(PANEL));
         for (i, (panel, exponents)) in panels.enumerate() {
             pack_panel_of_terms(panel, exponents, &mut lines[i * size..][..size])
