@@ -14,7 +14,7 @@
 
 mod pack;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::epilogue::{Epilogue, Out};
 use super::{Columns, PANEL, Rows};
@@ -29,6 +29,9 @@ const BLOCK: usize = 512;
 
 /// Bytes of packed rows that stay in the second-level cache, of 2 MB on every processor with AMX, while all panels pass by.
 const GROUP: usize = 768 << 10;
+
+/// Exponents of which a row's and a column's scale a sum, a whole number below 2^63, to a normal number, and so does the row's alone.
+const NEAR: RangeInclusive<i32> = -60..=30;
 
 /// Rows of outputs that are finished between two products.
 const STEP: usize = 4;
@@ -168,11 +171,13 @@ struct Pending<'a, 'e, 'o> {
     epilogue: &'a Epilogue<'e>,
     out: &'a Out<'o>,
     sums: Sums,
-    /// The sums of blocks before, joined.
-    before: [[i64; PANEL]; HEIGHT],
+    /// The sums of blocks before, joined, where there are any.
+    before: Option<Box<[[i64; PANEL]; HEIGHT]>>,
     /// 2^e of the panel's columns.
     scales: [f64; PANEL],
-    /// The panel's first column.
+    /// The same as f32, where every e is [`NEAR`].
+    near: Option<[f32; PANEL]>,
+    /// The panel's first column; none at first.
     column: usize,
     /// The tile's first row.
     first: usize,
@@ -182,18 +187,40 @@ struct Pending<'a, 'e, 'o> {
 
 impl<'a, 'e, 'o> Pending<'a, 'e, 'o> {
     fn new(a: &'a Rows, b: &'a Columns, epilogue: &'a Epilogue<'e>, out: &'a Out<'o>) -> Self {
-        let before = [[0; PANEL]; HEIGHT];
-        Self { a, b, epilogue, out, sums: Sums::ZERO, before, scales: [1.0; PANEL], column: 0, first: 0, rows: 0..0 }
+        let scales = [1.0; PANEL];
+        Self {
+            a,
+            b,
+            epilogue,
+            out,
+            sums: Sums::ZERO,
+            before: None,
+            scales,
+            near: None,
+            column: usize::MAX,
+            first: 0,
+            rows: 0..0,
+        }
     }
 
     /// The sums are now those of these rows and this panel.
     fn begin(&mut self, panel: usize, rows: Range<usize>) {
-        self.column = panel * PANEL;
-        for (scale, e) in self.scales.iter_mut().zip(&self.b.exponents[self.column..]) {
-            *scale = power_of_two(*e);
+        if self.column != panel * PANEL {
+            self.column = panel * PANEL;
+            self.scale();
         }
         self.first = rows.start;
         self.rows = rows;
+    }
+
+    /// The scales of the panel's columns.
+    fn scale(&mut self) {
+        let exponents = &self.b.exponents[self.column..];
+        for (scale, e) in self.scales.iter_mut().zip(exponents) {
+            *scale = power_of_two(*e);
+        }
+        let near = exponents.iter().take(PANEL).all(|e| NEAR.contains(e));
+        self.near = near.then(|| self.scales.map(|scale| scale as f32));
     }
 
     /// Finishes a few rows.
@@ -213,7 +240,8 @@ impl<'a, 'e, 'o> Pending<'a, 'e, 'o> {
 
     /// Keeps the sums for the next block of the same outputs.
     fn carry(&mut self) {
-        for (row, before) in self.before.iter_mut().enumerate() {
+        let before = self.before.get_or_insert_with(|| Box::new([[0; PANEL]; HEIGHT]));
+        for (row, before) in before.iter_mut().enumerate() {
             *before = joined(&self.sums, row, before);
         }
     }
@@ -231,6 +259,22 @@ fn joined(sums: &Sums, row: usize, before: &[i64; PANEL]) -> [i64; PANEL] {
     totals
 }
 
+/// Multiplied by powers of two: exactly in f64, and rounded once more where the result is subnormal or overflows.
+#[inline(always)]
+fn scaled(values: &mut [f32; PANEL], row: f64, columns: &[f64; PANEL]) {
+    for (x, column) in values.iter_mut().zip(columns) {
+        *x = (f64::from(*x) * row * column) as f32;
+    }
+}
+
+/// The same where exponents are [`NEAR`]: exact, and half the work.
+#[inline(always)]
+fn scaled_near(values: &mut [f32; PANEL], row: f32, columns: &[f32; PANEL]) {
+    for (x, column) in values.iter_mut().zip(columns) {
+        *x = *x * row * column;
+    }
+}
+
 compiled_for_each_isa! {
     /// Joins, scales and stores the next rows.
     fn settle(pending: &mut Pending<'_, '_, '_>) {
@@ -240,12 +284,18 @@ compiled_for_each_isa! {
         let mut values = [[0.0f32; PANEL]; STEP];
         for (i, values) in values.iter_mut().enumerate().take(count) {
             let row = start - pending.first + i;
-            let totals = joined(&pending.sums, row, &pending.before[row]);
-            pending.before[row] = [0; PANEL];
-            let scale = power_of_two(pending.a.exponents[start + i]);
-            for ((x, total), column) in values.iter_mut().zip(&totals).zip(&pending.scales) {
-                // Rounded to f32, then scaled: exactly in f64, and rounded once more where the result is subnormal or overflows.
-                *x = (f64::from(*total as f32) * scale * column) as f32;
+            let totals = match &mut pending.before {
+                Some(before) => joined(&pending.sums, row, &std::mem::replace(&mut before[row], [0; PANEL])),
+                None => joined(&pending.sums, row, &[0; PANEL]),
+            };
+            // Rounded to f32, then scaled.
+            for (x, total) in values.iter_mut().zip(&totals) {
+                *x = *total as f32;
+            }
+            let e = pending.a.exponents[start + i];
+            match &pending.near {
+                Some(near) if NEAR.contains(&e) => scaled_near(values, power_of_two(e) as f32, near),
+                _ => scaled(values, power_of_two(e), &pending.scales),
             }
         }
         // SAFETY: rows and columns come from the operands, whose counts are the output's shape; a panel is one thread's.

@@ -1,12 +1,14 @@
 //! Cutting numbers into digits, in the order in which tiles are loaded.
 
+#![allow(unsafe_code)]
+
 use ndarray::{ArrayView2, Axis};
 
 use crate::kernel::NotFinite;
 use crate::kernel::amx::{HEIGHT, WIDTH};
 use crate::kernel::isa::compiled_for_each_isa;
 use crate::kernel::product::PANEL;
-use crate::kernel::product::grid::{ROUND, each_row, exponent, exponent_of, share};
+use crate::kernel::product::grid::{each_row, exponent, exponent_of, share};
 use crate::kernel::reference::power_of_two;
 use crate::kernel::team::Team;
 
@@ -89,11 +91,25 @@ fn pack_panels(
     each_row(transposed, exponents, |i, row| pack_column(row, &mut lines[i / PANEL * size..][..size], i % PANEL))
 }
 
-/// The digits of a number on the grid 2^e, given 2^−e; lowest first.
+/// Two powers of two whose product is 2^−e, as that alone may be none of f32's.
+#[derive(Clone, Copy)]
+struct Inverse(f32, f32);
+
+impl Inverse {
+    fn of(e: i32) -> Self {
+        let half = -e / 2;
+        let power = |e| power_of_two(e) as f32;
+        Self(power(half), power(-e - half))
+    }
+}
+
+/// The digits of a number on a grid; lowest first.
 #[inline(always)]
-fn digits(x: f32, inverse: f64) -> [i8; DIGITS] {
-    // The number is in the last places of the mantissa: its lower half is q in two's complement.
-    let q = (f64::from(x) * inverse + ROUND).to_bits() as i32;
+fn digits(x: f32, inverse: Inverse) -> [i8; DIGITS] {
+    // Both factors go the same way. Upwards nothing is lost; downwards only of what is far below a half, and is rounded to 0.
+    let q = (x * inverse.0 * inverse.1).round_ties_even();
+    // SAFETY: |q| is at most 8,355,711, as the grid is that of the row's largest magnitude, which is finite.
+    let q: i32 = unsafe { q.to_int_unchecked() };
     // A digit is the lowest byte, taken as signed; what is left goes on without it.
     let left = (q + 128) >> 8;
     [q as i8, left as i8, ((left + 128) >> 8) as i8]
@@ -101,7 +117,7 @@ fn digits(x: f32, inverse: f64) -> [i8; DIGITS] {
 
 /// The digits of 64 terms, four a lane.
 #[inline(always)]
-fn cut(terms: &[f32; WIDTH], inverse: f64) -> [Line; DIGITS] {
+fn cut(terms: &[f32; WIDTH], inverse: Inverse) -> [Line; DIGITS] {
     let mut bytes = [[0i8; WIDTH]; DIGITS];
     for (p, x) in terms.iter().enumerate() {
         let digits = digits(*x, inverse);
@@ -157,7 +173,7 @@ compiled_for_each_isa! {
     /// Packs one row, whose lines are every `step`th; returns its e.
     fn pack_row(row: &[f32], lines: &mut [Line], step: usize) -> Option<i32> {
         let e = exponent_of(row)?;
-        let inverse = power_of_two(-e);
+        let inverse = Inverse::of(e);
         let (chunks, rest) = row.as_chunks();
         for (i, terms) in chunks.iter().enumerate() {
             put_row(lines, i, step, &cut(terms, inverse));
@@ -171,7 +187,7 @@ compiled_for_each_isa! {
     /// Packs one column of a panel; returns its e.
     fn pack_column(column: &[f32], panel: &mut [Line], lane: usize) -> Option<i32> {
         let e = exponent_of(column)?;
-        let (inverse, lane) = (power_of_two(-e), lane % PANEL);
+        let (inverse, lane) = (Inverse::of(e), lane % PANEL);
         let (chunks, rest) = column.as_chunks();
         for (i, terms) in chunks.iter().enumerate() {
             put_column(panel, i, lane, &cut(terms, inverse));
@@ -194,10 +210,10 @@ compiled_for_each_isa! {
                 *largest = (*largest).max(x.to_bits() & 0x7fff_ffff);
             }
         }
-        let mut inverse = [0.0f64; PANEL];
-        for (column, (e, (largest, inverse))) in exponents.iter_mut().zip(largest.iter().zip(&mut inverse)).enumerate() {
-            *e = exponent(*largest).ok_or(NotFinite { row: column })?;
-            *inverse = power_of_two(-*e);
+        let (mut first, mut second) = ([0.0; PANEL], [0.0; PANEL]);
+        for (j, (e, largest)) in exponents.iter_mut().zip(largest).enumerate() {
+            *e = exponent(largest).ok_or(NotFinite { row: j })?;
+            Inverse(first[j], second[j]) = Inverse::of(*e);
         }
         for (i, tiles) in lines.as_chunks_mut::<HEIGHT>().0.as_chunks_mut::<DIGITS>().0.iter_mut().enumerate() {
             for four in 0..HEIGHT {
@@ -205,8 +221,8 @@ compiled_for_each_isa! {
                 for t in 0..4 {
                     let p = i * WIDTH + 4 * four + t;
                     if p < panel.ncols() {
-                        for (j, (x, inverse)) in term(&panel, p).iter().zip(&inverse).enumerate() {
-                            for (lanes, digit) in lanes.iter_mut().zip(digits(*x, *inverse)) {
+                        for (j, x) in term(&panel, p).into_iter().enumerate() {
+                            for (lanes, digit) in lanes.iter_mut().zip(digits(x, Inverse(first[j], second[j]))) {
                                 lanes[j] |= i32::from(digit as u8) << (8 * t);
                             }
                         }
