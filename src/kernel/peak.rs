@@ -26,7 +26,7 @@ pub struct Peaks {
     pub f64: f64,
     /// Pairs of 16-bit integers summed in 32 bits, where the instruction set has them (`vpdpwssd`, else `vpmaddwd` and `vpaddd`).
     pub int16: Option<f64>,
-    /// Quadruples of 8-bit integers summed in 32 bits (`vpdpbusd`).
+    /// Quadruples of 8-bit integers summed in 32 bits (`vpdpbusd`, or by AMX's tiles, `tdpbssd`).
     pub int8: Option<f64>,
 }
 
@@ -38,6 +38,7 @@ pub fn peaks(isa: Isa) -> Peaks {
         match isa {
             Isa::Portable => {}
             Isa::Avx2 => return x86::avx2(),
+            Isa::Amx => return Peaks { int8: Some(x86::tiles()), ..x86::avx512() },
             _ => return x86::avx512(),
         }
     }
@@ -85,6 +86,7 @@ mod x86 {
     use std::arch::asm;
 
     use super::{Peaks, best};
+    use crate::kernel::amx::{Amx, Config, HEIGHT, LEFT, RIGHT, Tiles, WIDTH};
 
     /// Text of an instruction on vectors of one width: accumulator `$n` from registers 14 and 15.
     macro_rules! step {
@@ -149,6 +151,24 @@ mod x86 {
         }
     }
 
+    /// The peak of AMX's int8 products, of a processor whose tiles were found to work. Their time does not depend on what they hold: zeros.
+    pub(super) fn tiles() -> f64 {
+        best((HEIGHT * HEIGHT * WIDTH) as u64, |rounds| {
+            let mut tiles = Amx;
+            // SAFETY: the thread can use the tiles, and the registers are configured before any other use.
+            unsafe {
+                tiles.configure(&Config::of_height(HEIGHT));
+                for _ in 0..rounds * super::ACCUMULATORS / 4 {
+                    tiles.dot::<0, LEFT, RIGHT>();
+                    tiles.dot::<1, LEFT, RIGHT>();
+                    tiles.dot::<2, LEFT, RIGHT>();
+                    tiles.dot::<3, LEFT, RIGHT>();
+                }
+                tiles.release();
+            }
+        })
+    }
+
     /// Peaks of a processor that was found to have AVX-512.
     pub(super) fn avx512() -> Peaks {
         let vnni = is_x86_feature_detected!("avx512vnni");
@@ -178,6 +198,7 @@ mod tests {
             if isa != Isa::Portable {
                 assert!(peaks.f32 > 1.3 * peaks.f64, "{isa}: {peaks:?}");
                 assert!(peaks.int16.is_none_or(|int16| int16 > 1.3 * peaks.f32), "{isa}: {peaks:?}");
+                assert!(isa != Isa::Amx || peaks.int8 > peaks.int16.map(|int16| 4.0 * int16), "{isa}: {peaks:?}");
             }
         }
     }
