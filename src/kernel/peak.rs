@@ -1,7 +1,7 @@
 //! What one core's arithmetic units could do at most, so that a measured speed has something to be measured against.
 //!
 //! Each loop issues one kind of multiply-add on twelve accumulators that stay in registers: more than the latency of any such instruction
-//! times the units that issue it. Nothing is loaded, so that no product can be faster. Counted are two operations, a multiplication and
+//! times the units that issue it (of AMX's tiles four, one after the other, are). Nothing is loaded, so that no product can be faster. Counted are two operations, a multiplication and
 //! an addition, for each pair of numbers.
 
 use std::time::{Duration, Instant};
@@ -151,6 +151,9 @@ mod x86 {
         }
     }
 
+    /// Tiles of sums that are added to in turn.
+    const TILES: u64 = 4;
+
     /// The peak of AMX's int8 products, of a processor whose tiles were found to work. Their time does not depend on what they hold: zeros.
     pub(super) fn tiles() -> f64 {
         best((HEIGHT * HEIGHT * WIDTH) as u64, |rounds| {
@@ -158,7 +161,7 @@ mod x86 {
             // SAFETY: the thread can use the tiles, and the registers are configured before any other use.
             unsafe {
                 tiles.configure(&Config::of_height(HEIGHT));
-                for _ in 0..rounds * super::ACCUMULATORS / 4 {
+                for _ in 0..rounds * super::ACCUMULATORS / TILES {
                     tiles.dot::<0, LEFT, RIGHT>();
                     tiles.dot::<1, LEFT, RIGHT>();
                     tiles.dot::<2, LEFT, RIGHT>();

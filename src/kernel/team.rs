@@ -19,7 +19,7 @@ const ROWS: usize = 1 << 14;
 const RUNS: usize = 4;
 
 /// A step is long where each thread's share is worth so many threads.
-const WHILE: usize = 64;
+const LONG: usize = 64;
 
 /// The thread that [`gather`]ed helpers, and what it needs to give them work. It stays on that thread.
 pub struct Team<'a> {
@@ -94,7 +94,7 @@ impl Team<'_> {
     pub fn parts(&self, items: usize, cost: usize, least: usize) -> usize {
         let worth = cost / least;
         let threads = self.threads.min(worth);
-        let runs = if threads > 1 && worth / threads >= WHILE { RUNS } else { 1 };
+        let runs = if threads > 1 && worth / threads >= LONG { RUNS } else { 1 };
         (threads * runs).min(items).max(1)
     }
 
@@ -230,6 +230,20 @@ mod tests {
             });
             assert_eq!(steps, 3);
         }
+    }
+
+    #[test]
+    fn long_steps_have_more_parts_than_threads() {
+        pool(2).install(|| {
+            with_helpers(1, |team| {
+                let cost = 10;
+                assert_eq!(team.parts(1000, 2 * LONG * cost, cost), 2 * RUNS);
+                assert_eq!(team.parts(1000, 2 * LONG * cost - 1, cost), 2);
+                assert_eq!(team.parts(3, 2 * LONG * cost, cost), 3);
+                assert_eq!((team.parts(1000, cost, cost), team.parts(1000, 0, cost)), (1, 1));
+            });
+        });
+        assert_eq!(Team::alone().parts(1000, 1_000_000, 1), 1);
     }
 
     #[test]

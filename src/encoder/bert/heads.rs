@@ -13,7 +13,7 @@ use crate::kernel::team::Team;
 /// Heads of fewer multiplications than this are not worth another thread.
 const SPLIT: usize = 1 << 14;
 
-/// Runs of heads that each thread gets: several, as texts are not equally long.
+/// Runs of heads that a part of the team's is cut into: several, as texts are not equally long.
 const RUNS: usize = 4;
 
 /// One head of one text.
@@ -40,7 +40,7 @@ pub(super) fn each_head<O: Send>(
 ) -> Result<(), NotFinite> {
     let parts = match team.parts(heads.len(), cost, SPLIT) {
         1 => 1,
-        threads => threads * RUNS,
+        parts => parts * RUNS,
     };
     let failed = AtomicUsize::new(usize::MAX);
     let run = heads.len().div_ceil(parts).max(1);
