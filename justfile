@@ -126,7 +126,7 @@ gpu-check card="0":
     benches/gpu-check {{card}}
 
 # The question that started it: students with and without adversarial training, and what became of them. By estimate five hours on two cores; every part goes on where it was interrupted. `just experiment "ot adversarial" "1 2 3"` makes some.
-experiment conditions="zero-shot pooled greedy ot noise adversarial" seeds="1 2 3":
+experiment conditions="zero-shot pooled greedy ot noise adversarial consistency" seeds="1 2 3":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release --quiet
@@ -134,13 +134,13 @@ experiment conditions="zero-shot pooled greedy ot noise adversarial" seeds="1 2 
     target/release/snellen data verify afriqa ntrex tico19 hornmt afriqa-questions
     for seed in {{seeds}}; do
       for condition in {{conditions}}; do
-        case $condition in ot | noise | adversarial) ;; *) [ "$seed" = 1 ] || continue ;; esac
+        case $condition in ot | noise | adversarial | consistency) ;; *) [ "$seed" = 1 ] || continue ;; esac
         experiments/run "$condition" "$seed"
       done
     done
 
 # What one change does to the student of OT, one seed each; after `just experiment`.
-experiment-ablations conditions="tokens layer-8 bitext-25 bitext-200 epsilon-0.02 epsilon-0.5 ipot exact fgsm pgd-4 radius-0.05 consistency":
+experiment-ablations conditions="tokens layer-8 bitext-25 bitext-200 epsilon-0.02 epsilon-0.5 ipot exact fgsm pgd-4 radius-0.05":
     {{just_executable()}} experiment "{{conditions}}" 1
 
 # The tables of the students that are there, and what became of the experiment's claims.

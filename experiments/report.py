@@ -19,11 +19,12 @@ XTREME_HIGH = "ara deu fra spa jpn cmn vie eus nld hin pes ita por rus kor tur f
 XTREME_R = XTREME_HIGH + "heb ind tgl tam afr ell ben urd bul kat tha kaz est lit ron ukr mar swh jav mal tel aze".split()
 CASELESS = {"mar", "amh"}
 KINDS = ["typo@0.2", "unspace@0.2", "upper"]
-MAIN = ["zero-shot", "pooled", "greedy", "ot", "noise", "adversarial"]
+MAIN = ["zero-shot", "pooled", "greedy", "ot", "noise", "adversarial", "consistency"]
 COMPARED = {
     "ot-over-zero-shot": "OT distillation against the teacher, zero-shot",
     "noise-over-ot": "OT with noise against OT",
     "adversarial-over-ot": "OT with adversarial training against OT",
+    "consistency-over-ot": "The same with consistency, seeds 2 and 3",
 }
 
 
@@ -129,7 +130,7 @@ def tables():
     if ablations:
         columns = [*tatoeba(LOW, ["typo@0.2"]), *afriqa, *tatoeba(HIGH, ["typo@0.2"])]
         columns = [("low-resource: " * (i == 0) + "high-resource: " * (i == 4) + column[0], *column[1:]) for i, column in enumerate(columns)]
-        parts += ["## Ablations, one seed each\n", table_of(only_first_seed(table), ["zero-shot", "ot", "adversarial", *ablations], columns)]
+        parts += ["## Ablations, one seed each\n", table_of(only_first_seed(table), ["zero-shot", "ot", "adversarial", "consistency", *ablations], columns)]
     parts += [
         "## What became of the claims\n\n`snellen verify --claims claims/experiment`; differences in points. The languages' queries together:\n",
         of_claims(verdicts, True),
