@@ -99,10 +99,9 @@ def write(name, group, key, head, found):
         recorded = {tuple(row[:key]): row for row in list(csv.reader(file))[1:]}
     rows, moved = dict(recorded), 0
     for row in ([str(field) for field in row] for row in found):
-        # The last field decides: a digest, or a verdict.
         before = recorded.get(tuple(row[:key]))
-        if before is not None and before[-1] != row[-1]:
-            print(f"{name}: {', '.join(row[:key])}: {row[-1]}, recorded was {before[-1]}", file=sys.stderr)
+        if before is not None and before != row:
+            print(f"{name}: {', '.join(row[:key])}: {', '.join(row[key:])}; recorded was {', '.join(before[key:])}", file=sys.stderr)
             moved += 1
         rows[tuple(row[:key])] = row
     with open(path, "w", newline="") as out:

@@ -12,7 +12,9 @@ use super::Failure;
 
 /// Writes it to this file; of a report with that one's digest.
 pub(super) fn write(path: &Path, report: Option<&Path>, taken: Duration) -> Result<(), Failure> {
-    let command = std::iter::once("snellen".to_owned()).chain(std::env::args().skip(1));
+    // A path need not be UTF-8, and JSON has to be.
+    let given = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let command = std::iter::once("snellen".to_owned()).chain(given);
     let mut made = json!({
         "schema": 1,
         "command": command.collect::<Vec<String>>(),

@@ -1,7 +1,7 @@
 //! `snellen report`: what commands left in folders, as one page.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use snellen::data::atomic;
 use snellen::report::gather::gather;
@@ -28,6 +28,23 @@ pub(crate) struct Args {
     title: String,
 }
 
+/// Whether a file that is there lies in a folder.
+fn lies_in(file: &Path, folder: &Path) -> bool {
+    let plain = |path: &Path| path.canonicalize().ok();
+    plain(file).zip(plain(folder)).is_some_and(|(file, folder)| file.starts_with(folder))
+}
+
+/// Whether a file is what this command writes, by its name; JSON, which others write too, by what is in it.
+fn is_page(file: &Path) -> bool {
+    match Format::of_extension(&file.extension().unwrap_or_default().to_string_lossy()) {
+        Some(Format::Json) => std::fs::read(file)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+            .is_some_and(|found| found["page"]["sections"].is_array()),
+        format => format.is_some(),
+    }
+}
+
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
     let extension = args.output.as_ref().and_then(|path| path.extension()).unwrap_or_default().to_string_lossy();
     let format = match (args.format, &args.output) {
@@ -42,6 +59,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         atomic::check(output)?;
         if let Some(input) = args.paths.iter().find(|input| same_file(input, output)) {
             return Err(Failure::Usage(format!("{}: the output would replace an input", input.display())));
+        }
+        if args.paths.iter().any(|input| lies_in(output, input)) && !is_page(output) {
+            let what = "it is there already, among the inputs, and no page: give another name";
+            return Err(Failure::Usage(format!("{}: {what}", output.display())));
         }
     }
     let page = gather(&args.title, &args.paths)?;

@@ -153,7 +153,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Ending, Failure> {
         let files = bundle::write(path, &claims, &outcome, &shelf)?;
         context.note(&format!("{}: {} claims, {files} files", path.display(), claims.len()));
     }
-    let same = opened.map_or(Ok(true), |bundle| compare(&bundle, &outcome, args, context))?;
+    let same = opened.map_or(Ok(true), |bundle| -> Result<bool, Failure> {
+        let others = bundle.others(&claims, &shelf)?;
+        for name in &others {
+            context.note(&format!("{name}: not the data or model that the bundle names, by its SHA-256"));
+        }
+        Ok(compare(&bundle, &outcome, args, context)? && others.is_empty())
+    })?;
     let blocked = outcome.counts().iter().find(|(verdict, _)| *verdict == Verdict::Blocked).map_or(0, |(_, n)| *n);
     if blocked > 0 {
         let (cells, them) = if blocked == 1 { ("cell is", "it") } else { ("cells are", "them") };

@@ -114,7 +114,7 @@ impl Distillation<'_> {
             self.state.best = Some((found.step, mean));
             self.state.stale = 0;
             if self.is_patient() {
-                state::write_values(&best_of(kept.path), &self.state.weights.values)?;
+                self.state.best_weights = state::write_values(&best_of(kept.path), &self.state.weights.values)?;
             }
         } else {
             self.state.stale += 1;
@@ -129,7 +129,10 @@ impl Distillation<'_> {
     /// A folder that cannot be written.
     pub fn finish(&self, folder: &Path) -> Result<()> {
         match self.state.best {
-            Some(_) if self.is_patient() => self.student.save(&state::read_values(&best_of(folder))?, folder)?,
+            Some(_) if self.is_patient() => {
+                let best = state::read_values(&best_of(folder), &self.state.best_weights)?;
+                self.student.save(&best, folder)?;
+            }
             _ => self.student.save(&self.state.weights.values, folder)?,
         }
         let digest_of = |name: &str| digest::of_file(&folder.join(name)).map(|(digest, _)| digest);

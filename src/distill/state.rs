@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) weights: Weights,
     /// The best validation so far: after which step, and its mean. Its weights are in a file of their own.
     pub(super) best: Option<(usize, f64)>,
+    /// Digest of those weights, if they are kept.
+    pub(super) best_weights: String,
     /// Validations in a row that were no better.
     pub(super) stale: usize,
     /// Digests of the logs up to this step.
@@ -48,6 +50,7 @@ impl State {
         if let Some((step, mean)) = self.best {
             metadata.push(("best_step", step.to_string()));
             metadata.push(("best_bits", mean.to_bits().to_string()));
+            metadata.push(("best_weights", self.best_weights.clone()));
         }
         write(path, &[values, first, second], &metadata)
     }
@@ -76,6 +79,7 @@ impl State {
             step: step as usize,
             weights: Weights { values, first, second },
             best: best.map(|(step, bits)| (step as usize, f64::from_bits(bits))),
+            best_weights: metadata.get("best_weights").cloned().unwrap_or_default(),
             stale: stale as usize,
             logs: metadata.get("logs").cloned().unwrap_or_default(),
         })
@@ -114,21 +118,27 @@ fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// Writes weights alone.
+/// Writes weights alone; returns their digest.
 ///
 /// # Errors
 /// A file that cannot be written.
-pub(super) fn write_values(path: &Path, values: &Parameters) -> Result<()> {
-    write(path, &[values], &[])
+pub(super) fn write_values(path: &Path, values: &Parameters) -> Result<String> {
+    write(path, &[values], &[])?;
+    Ok(sha256(&[values]))
 }
 
-/// Reads what [`write_values`] wrote.
+/// Reads what [`write_values`] wrote, and returned this digest of.
 ///
 /// # Errors
-/// A file that cannot be read.
-pub(super) fn read_values(path: &Path) -> Result<Parameters> {
+/// A file that cannot be read, or is damaged.
+pub(super) fn read_values(path: &Path, digest: &str) -> Result<Parameters> {
     let (mut parts, _) = read(path)?;
-    Ok(std::mem::take(&mut parts[0]))
+    let values = std::mem::take(&mut parts[0]);
+    if sha256(&[&values]) != digest {
+        let what = "these best weights are damaged: remove the folder and begin again".to_owned();
+        return Err(DistillFault::State { file: path.display().to_string(), what }.into());
+    }
+    Ok(values)
 }
 
 fn write(path: &Path, parts: &[&Parameters], metadata: &[(&str, String)]) -> Result<()> {

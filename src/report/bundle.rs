@@ -152,6 +152,8 @@ pub struct Bundle {
     label: String,
     folder: TempDir,
     claims: Vec<PathBuf>,
+    /// Data and models, with their digests where they were at hand.
+    needs: BTreeMap<String, Value>,
     report: Value,
 }
 
@@ -214,7 +216,10 @@ impl Bundle {
             let what = "is not of a version that this program knows, or names no files or no claims";
             return Err(wrong(format!("{CONTENTS} {what}")).into());
         };
-        let bundle = Self { label, folder, claims, report: contents["report"].clone() };
+        let needs = contents["needs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let needs =
+            needs.iter().map(|need| (need["name"].as_str().unwrap_or_default().to_owned(), need["sha256"].clone()));
+        let bundle = Self { label, folder, claims, needs: needs.collect(), report: contents["report"].clone() };
         bundle.check(files, archive.len())?;
         Ok(bundle)
     }
@@ -286,6 +291,23 @@ impl Bundle {
     #[must_use]
     pub fn manifests(&self) -> Option<PathBuf> {
         Some(self.folder.path().join(MANIFESTS)).filter(|folder| folder.is_dir())
+    }
+
+    /// Data and models of these claims that are at hand, and others than the bundle names, by their SHA-256.
+    ///
+    /// # Errors
+    /// What is at hand cannot be read.
+    pub fn others(&self, claims: &[ClaimFile], shelf: &Shelf) -> Result<Vec<String>> {
+        let mut others = Vec::new();
+        for name in claims.iter().flat_map(ClaimFile::needs).collect::<BTreeSet<_>>() {
+            let stated = self.needs.get(&name).filter(|stated| !stated.is_null());
+            if let Some((stated, found)) = stated.zip(digest_of(shelf, &name)?)
+                && *stated != *found
+            {
+                others.push(name);
+            }
+        }
+        Ok(others)
     }
 
     /// Compares what was found now, of all its cells or of some, with what the bundle says.

@@ -85,7 +85,7 @@ fn what_cannot_be_done_is_refused() {
         (
             "sinkhorn\"",
             "sinkhorn\", epsilon = 0.0",
-            "here/config.toml: objective.tokens.epsilon = 0: it must be above 0",
+            "here/config.toml: objective.tokens.epsilon = 0: it must be above 0, and finite",
         ),
         ("steps = 4", "steps = 4\nadversary = { method = \"pgd\", radius = 1e20 }", "it must be from 0.000001 to 1000"),
         ("steps = 4", "steps = 4\nnoise = { kind = \"code-switch\" }", "code-switch needs a lexicon"),

@@ -141,6 +141,33 @@ fn what_made_a_report_and_which_student_is_meant_are_said() {
     }
 }
 
+/// Numbers are shown beside the digests that they have, and commands that there are.
+#[test]
+fn a_distillation_that_was_changed_is_refused() {
+    let test = results().args(["report", "all/student", "--output", "page.md"]).status(0);
+    let page = String::from_utf8(test.read("page.md")).unwrap();
+    assert!(page.contains("snellen distill --config c.toml") && !page.contains("--languages"), "{page}");
+    let log = String::from_utf8(test.read("all/student/log.csv")).unwrap();
+    let changed = test.then().write("all/student/log.csv", log.replacen("0.", "1.", 1)).args(["report", "all/student"]);
+    let said = changed.refused();
+    assert!(
+        said.starts_with("snellen: all/student/log.csv: SHA-256 ") && said.ends_with(": it was changed\n"),
+        "{said}"
+    );
+}
+
+/// Links that lead back, pipes that nobody writes into, paths that are no text.
+#[cfg(unix)]
+#[test]
+fn strange_folders_are_gone_through_once() {
+    let folders = "mkdir f; ln -s . f/a; ln -s . f/b; mkfifo f/c.json; exec \"$0\" \"$@\"";
+    let test = Test::new().args(["report", "f"]).within(folders).status(2);
+    assert!(test.stderr.contains("f: no results: "), "{}", test.stderr);
+    let strange = "exec \"$0\" \"$@\" --output \"$(printf 'out\\377')\"";
+    let task = ["task", "tatoeba", "--model", "fixture-student", "--data", "fixture-bitext", "--quiet"];
+    let _ = Test::new().args(task).within(strange).status(0);
+}
+
 #[test]
 fn what_has_no_results_is_refused() {
     let refused = |test: Test| test.refused();
@@ -157,6 +184,15 @@ fn what_has_no_results_is_refused() {
     assert!(refused(own).contains("v.json: the output would replace an input"));
     let named = Test::new().write("v.json", "{\"claims\": []}").args(["report", "v.json", "--output", "x.doc"]);
     assert!(refused(named).contains("x.doc: which format?"));
+    // Among the inputs only pages are replaced.
+    let pages = Test::new().args(["verify", "--output", "f/verify.json"]).status(0).then();
+    let report = |test: Test, output: &str| test.args(["report", "f", "--output", output]);
+    let said = report(pages, "f/verify.json").refused();
+    assert!(said.contains("f/verify.json: it is there already, among the inputs, and no page"), "{said}");
+    let mut pages = Test::new().args(["verify", "--output", "f/verify.json"]).status(0).then();
+    for page in ["f/page.html", "f/page.html", "f/page.json", "f/page.json", "f/page.md"] {
+        pages = report(pages, page).status(0).then();
+    }
     // What was cut short is named, wherever it lies; so is what no version of the program says.
     let written = Test::new().args(["verify", "--output", "f/g/verify.json"]).status(0).then();
     let whole = String::from_utf8(std::fs::read(written.path("f/g/verify.json")).unwrap()).unwrap();

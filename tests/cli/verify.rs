@@ -532,6 +532,16 @@ fn a_bundle_is_all_it_takes_to_check_again() {
     let other = edited("bundle.json", &|text| text.replacen("\"value\": 0.", "\"value\": 0.1", 1));
     let said = elsewhere(&other).status(1).stderr;
     assert!(said.contains("not as the bundle says") && said.contains("that are not: 1;"), "{said}");
+    // Another model of that name.
+    let needs = edited("bundle.json", &|text| {
+        let (before, needs) = text.split_once("\"needs\": [").unwrap();
+        format!("{before}\"needs\": [{}", needs.replacen("\"sha256\": \"", "\"sha256\": \"0", 1))
+    });
+    let said = elsewhere(&needs).status(1).stderr;
+    assert!(
+        said.contains(": not the data or model that the bundle names") && said.contains("that are not: 0;"),
+        "{said}"
+    );
     let without = edited("bundle.json", &|text| {
         let mut contents: Value = serde_json::from_str(&text).unwrap();
         contents["report"]["claims"].as_array_mut().unwrap().remove(1);

@@ -206,6 +206,24 @@ fn another_distillation_is_not_gone_on_with() {
 }
 
 #[test]
+fn best_weights_that_are_damaged_become_no_student() {
+    let mut config = config(CASES[0]);
+    config.validation.as_mut().unwrap().patience = 1;
+    let (folder, teacher) = (tempfile::tempdir().unwrap(), student());
+    let mut distillation = distillation(&config, &teacher);
+    distillation.train(folder.path(), false, 1, &mut |_| ()).unwrap();
+    let best = folder.path().join("training/best.safetensors");
+    let whole = std::fs::read(&best).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() - 1000] ^= 1;
+    std::fs::write(&best, flipped).unwrap();
+    let refused = distillation.finish(folder.path()).unwrap_err().to_string();
+    assert!(refused.ends_with("these best weights are damaged: remove the folder and begin again"), "{refused}");
+    std::fs::write(&best, whole).unwrap();
+    distillation.finish(folder.path()).unwrap();
+}
+
+#[test]
 fn a_folder_with_other_files_is_left_alone() {
     let (config, teacher) = (config(CASES[0]), student());
     let folder = tempfile::tempdir().unwrap();
@@ -288,7 +306,7 @@ fn what_makes_no_sense_is_refused() {
     for (text, said) in [
         ("", "t.toml, line 1: missing field `bitext`"),
         (&format!("{rest}stepz = 2"), "t.toml, line 6: unknown field `stepz`"),
-        (&rest.replace("1.0", "-1.0"), "objective.pooled = -1: it must not be below 0"),
+        (&rest.replace("1.0", "-1.0"), "objective.pooled = -1: it must be finite and not below 0"),
         (&rest.replace("1.0", "0.0"), "objective: neither tokens nor pooled"),
         (
             &rest.replace("pooled = 1.0", "tokens = { solver = \"exact\", epsilon = 1.0 }"),
@@ -314,6 +332,9 @@ fn what_makes_no_sense_is_refused() {
         let refused = Config::parse(&format!("{base}{text}"), "t.toml", &[]).unwrap_err().to_string();
         assert!(refused.contains(said), "{refused}, not {said}");
     }
+    let much = base.replace("batch = 1", "batch = 9223372036854775807");
+    let refused = Config::parse(&format!("{much}{rest}"), "t.toml", &[]).unwrap_err().to_string();
+    assert!(refused.contains("batch = 9223372036854775807: at most 1048576 pairs"), "{refused}");
     let config = config(
         r#"objective = { pooled = 1.0 }
         trained = { from_layer = 2 }"#,

@@ -11,7 +11,7 @@ use snellen::encoder::Model;
 
 use super::fetched;
 
-/// Of PyTorch's losses, over 200 steps: both round, and each step is taken from where the rounding of those before led.
+/// Of PyTorch's losses, over up to 200 steps: both round, and each step is taken from where the rounding of those before led.
 const LOSS: f64 = 1e-3;
 
 /// Of the largest gradient of a weight: both round, PyTorch a little less.

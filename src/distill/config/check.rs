@@ -4,22 +4,32 @@ use std::path::{Component, Path};
 
 use super::{Config, Optimizer, Source};
 
+/// Pairs of a step: no memory takes the gradients of more.
+const LARGEST_BATCH: usize = 1 << 20;
+
 impl Config {
     /// What makes no sense in it.
     pub(super) fn check(&self) -> Result<(), String> {
         let positive = |name: &str, x: f64| {
-            if x > 0.0 && x.is_finite() { Ok(()) } else { Err(format!("{name} = {x}: it must be above 0")) }
+            if x > 0.0 && x.is_finite() { Ok(()) } else { Err(format!("{name} = {x}: it must be above 0, and finite")) }
         };
         let share = |name: &str, x: f64| {
             if (0.0..=1.0).contains(&x) { Ok(()) } else { Err(format!("{name} = {x}: it must be from 0 to 1")) }
         };
         let at_least = |name: &str, x: f64| {
-            if x >= 0.0 && x.is_finite() { Ok(()) } else { Err(format!("{name} = {x}: it must not be below 0")) }
+            if x >= 0.0 && x.is_finite() {
+                Ok(())
+            } else {
+                Err(format!("{name} = {x}: it must be finite and not below 0"))
+            }
         };
         let some =
             |name: &str, n: usize| if n > 0 { Ok(()) } else { Err(format!("{name} = 0: it must be at least 1")) };
         some("steps", self.steps)?;
         some("batch", self.batch)?;
+        if self.batch > LARGEST_BATCH {
+            return Err(format!("batch = {}: at most {LARGEST_BATCH} pairs", self.batch));
+        }
         some("longest", self.longest)?;
         some("layer", self.layer.unwrap_or(1))?;
         positive("temperature", self.temperature)?;

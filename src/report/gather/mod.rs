@@ -8,7 +8,7 @@ mod runs;
 mod summaries;
 mod training;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -26,10 +26,11 @@ use crate::data::FileFault;
 pub fn gather(title: &str, paths: &[PathBuf]) -> Result<Page> {
     let mut sections = Vec::new();
     for path in paths {
+        let mut seen = BTreeSet::new();
         let before = sections.len();
         let meta = std::fs::metadata(path).map_err(FileFault::io("open", path))?;
         if meta.is_dir() {
-            folder(path, &mut sections)?;
+            folder(path, &mut seen, &mut sections)?;
         } else {
             // What is no JSON at all is said by line.
             json(path)?;
@@ -56,11 +57,17 @@ fn tell_apart(sections: &mut [Section]) {
     }
 }
 
-fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
+/// `seen`: folders, as links may lead to them again.
+fn folder(path: &Path, seen: &mut BTreeSet<PathBuf>, sections: &mut Vec<Section>) -> Result<()> {
+    if !seen.insert(path.canonicalize().map_err(FileFault::io("find", path))?) {
+        return Ok(());
+    }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).map_err(FileFault::io("read", path))? {
         names.push(entry.map_err(FileFault::io("read", path))?.path());
     }
+    // Whoever opens a pipe waits for somebody who writes into it.
+    names.retain(|name| name.is_dir() || name.is_file());
     names.sort();
     sections.extend(own(path, &names)?);
     for name in &names {
@@ -70,7 +77,7 @@ fn folder(path: &Path, sections: &mut Vec<Section>) -> Result<()> {
         }
         let is_json = name.extension().is_some_and(|extension| extension == "json");
         if name.is_dir() {
-            folder(name, sections)?;
+            folder(name, seen, sections)?;
         } else if is_json && name.metadata().is_ok_and(|meta| meta.len() < LARGEST) {
             // Whatever else lies there need not be ours, but what was cut short might have been.
             let found = json(name)

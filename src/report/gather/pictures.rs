@@ -31,6 +31,9 @@ pub(super) fn drawn(names: &[PathBuf], plans: bool) -> Result<Vec<Picture>> {
 
 fn one(path: &Path, plans: bool) -> Result<Picture> {
     let svg = std::fs::read_to_string(path).map_err(FileFault::io("read", path))?;
+    if !svg.trim_start().starts_with("<svg") {
+        return Err(FileFault::content(path.display(), "expected a picture that begins with <svg").into());
+    }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let inner = title(&svg);
     let (caption, kind) = match stem.as_ref() {

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::{fact, json, lacks, number};
 use crate::Result;
-use crate::data::FileFault;
+use crate::data::{FileFault, digest};
+use crate::distill::{LOG, SUMMARY, VALIDATION};
 use crate::report::page::{Section, Table};
 
 pub(super) fn section(path: &Path) -> Result<Section> {
-    let file = path.join("run.json");
+    let file = path.join(SUMMARY);
     let run = json(&file)?;
     let name = |side: &str| run[side]["name"].as_str().ok_or_else(|| lacks(&file, side));
     let names = [
@@ -23,6 +24,13 @@ pub(super) fn section(path: &Path) -> Result<Section> {
         "validation_sha256",
         "configuration",
     ];
+    for (log, stated) in [(LOG, "log_sha256"), (VALIDATION, "validation_sha256")] {
+        let (found, _) = digest::of_file(&path.join(log))?;
+        if run[stated] != *found {
+            let what = format!("SHA-256 {found}, {SUMMARY} states {}: it was changed", run[stated]);
+            return Err(FileFault::content(path.join(log).display(), what).into());
+        }
+    }
     let pairs = run["bitext"].as_array().ok_or_else(|| lacks(&file, "bitext"))?;
     let pairs = pairs
         .iter()
@@ -38,7 +46,7 @@ pub(super) fn section(path: &Path) -> Result<Section> {
                 words: 1,
                 rows: pairs,
             },
-            validation(&path.join("validation.csv"))?,
+            validation(&path.join(VALIDATION))?,
         ]
         .into_iter()
         .filter(|table| !table.rows.is_empty())

@@ -55,9 +55,14 @@ pub struct Narrowed {
 const LEFT_OUT: [&str; 4] = ["--languages", "--output", "--bundle", "--format"];
 
 impl Narrowed {
-    /// `command` for the rows of one language; whatever it was asked for, and where it wrote that, is left out.
+    /// `command` for the rows of one language, if it is one that can be asked for languages; which it was asked for, and where it wrote that, is left out.
     #[must_use]
     pub fn language(language: &str, command: &[String]) -> Option<Self> {
+        let says = |name: &str| command.iter().any(|word| word == name);
+        let task = says("task") && ["tatoeba", "lareqa", "clir"].into_iter().any(says);
+        if !(task || says("verify") || says("robustness")) {
+            return None;
+        }
         let mut words = Vec::new();
         let mut rest = command.iter();
         while let Some(word) = rest.next() {
