@@ -79,10 +79,11 @@ impl Distillation<'_> {
     /// Takes over what was saved, if something was, and locks the folder.
     fn go_on(&mut self, folder: &Path, resume: bool) -> Result<File> {
         let refuse = |what: String| DistillFault::State { file: folder.display().to_string(), what };
+        let ended = || refuse("a distillation has come to its end here: give another --output".to_owned());
         if folder.join(SUMMARY).exists() {
             // Killed at the very end it may have left this.
             let _ = std::fs::remove_dir_all(folder.join(TRAINING));
-            return Err(refuse("a distillation has come to its end here: give another --output".to_owned()).into());
+            return Err(ended().into());
         }
         let path = state_of(folder);
         if !resume && (path.exists() || folder.join(LOG).exists()) {
@@ -92,6 +93,10 @@ impl Distillation<'_> {
             return Err(refuse(format!("{other} is there, which a student could overwrite: give a new folder")).into());
         }
         let lock = lock(folder)?;
+        // Another process may have been at its last step.
+        if folder.join(SUMMARY).exists() {
+            return Err(ended().into());
+        }
         if path.exists() {
             self.state = State::read(&path, &self.key, &self.described())?;
             self.student.assign(&self.state.weights.values)?;
