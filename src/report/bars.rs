@@ -45,17 +45,19 @@ pub fn write(chart: &Bars, out: &mut dyn Write) -> io::Result<()> {
     let left = bars.iter().map(|bar| columns(&bar.label)).max().unwrap_or(0) as f64 * COLUMN + 2.0 * GAP;
     let most = bars.iter().flat_map(|bar| [Some(bar.value), bar.mark]).flatten().fold(0.0, f64::max);
     let scale = if most > 0.0 { LENGTH / most } else { 0.0 };
-    let below = TOP + HEIGHT * bars.len() as f64 + GAP;
+    // What colours mean is said first: there may be a hundred bars.
     let legend = if groups.len() > 1 { HEIGHT * groups.len() as f64 + GAP } else { 0.0 };
-    let size = [left + LENGTH + 10.0 * COLUMN, below + legend].map(|x| format!("{x:.0}"));
+    let first = TOP + legend;
+    let below = first + HEIGHT * bars.len() as f64 + GAP;
+    let size = [left + LENGTH + 10.0 * COLUMN, below].map(|x| format!("{x:.0}"));
     picture(out, size, &chart.title, [GAP, 24.0].map(|x| x.to_string()), |xml| {
         for (i, bar) in bars.iter().enumerate() {
-            let at = [left, TOP + HEIGHT * i as f64];
+            let at = [left, first + HEIGHT * i as f64];
             let group = groups.iter().position(|group| *group == bar.group).unwrap_or(0);
             one(xml, bar, at, scale, COLOURS[group % COLOURS.len()], chart.decimals)?;
         }
         for (i, group) in groups.iter().enumerate().filter(|_| groups.len() > 1) {
-            let y = below + HEIGHT * i as f64;
+            let y = TOP + HEIGHT * i as f64;
             rectangle(xml, [left, y, HEIGHT - 4.0, HEIGHT - 4.0], COLOURS[i % COLOURS.len()])?;
             words(xml, left + HEIGHT + 4.0, y, "start", group)?;
         }
