@@ -312,6 +312,10 @@ fn what_makes_no_sense_is_refused() {
             &rest.replace("pooled = 1.0", "tokens = { solver = \"exact\", epsilon = 1.0 }"),
             "objective.tokens.epsilon: this solver has none",
         ),
+        (
+            &rest.replace("pooled = 1.0", "tokens = { solver = \"greedy\", masses = \"norm\" }"),
+            "objective.tokens.masses: this solver has none",
+        ),
         (&format!("{rest}optimizer = {{ beta2 = 1.0 }}"), "optimizer.beta2 = 1: it must be from 0 to below 1"),
         (&format!("{rest}noise = {{ kind = \"tipo\" }}"), "noise.kind: "),
         (

@@ -322,13 +322,15 @@ impl Tokens {
     /// # Errors
     /// An option of another solver.
     pub fn solver(&self) -> Result<Solver, String> {
-        let Self { solver, epsilon, beta, tolerance, iterations, .. } = self;
+        let Self { solver, epsilon, beta, tolerance, iterations, masses, .. } = self;
         let iterates = matches!(solver, Plan::Sinkhorn | Plan::Ipot);
+        let matches = matches!(solver, Plan::Greedy | Plan::Hungarian);
         let given = [
             ("epsilon", epsilon.is_some(), *solver == Plan::Sinkhorn),
             ("beta", beta.is_some(), *solver == Plan::Ipot),
             ("tolerance", tolerance.is_some(), iterates),
             ("iterations", iterations.is_some(), iterates),
+            ("masses", *masses != Masses::Uniform, !matches),
         ];
         if let Some((name, ..)) = given.iter().find(|(_, given, fits)| *given && !fits) {
             return Err(format!("objective.tokens.{name}: this solver has none"));
