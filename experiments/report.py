@@ -122,7 +122,7 @@ def tables():
         "between the lowest and the highest. [What it means](README.md).\n",
         f"## Low-resource languages that were trained on\n\nTatoeba: {', '.join(LOW)} (`upper`: those with case; attacked: the first 200 queries). AfriQA: {', '.join(AFRIQA)}.\n",
         table_of(table, mains, [*tatoeba(LOW), *afriqa]),
-        "Seed 1 of *consistency* was asked no more than an ablation is: joined words, capitals, attacks, XTREME-R's other languages, LAReQA and AER are of seeds 2 and 3.\n" if "consistency" in mains else "",
+        "Seed 1 of *consistency* was asked no more than an ablation is: joined words, capitals, attacks, XTREME-R's other languages, LAReQA and AER are of seeds 2 and 3.\n",
         f"## High-resource languages, which were not trained on\n\nPerturbed: {', '.join(HIGH)}. XTREME-R: its 19 languages of classes 4 and 5, and all of its 41.\n",
         table_of(table, mains, [*tatoeba(HIGH), *wide, *others]),
         "## Language by language\n\nTatoeba as written / `typo@0.2` / attacked; AfriQA as written / `typo@0.2`.\n",

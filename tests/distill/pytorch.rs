@@ -86,7 +86,7 @@ fn gradients_and_losses_are_pytorchs() {
         let mut distillation = distillation();
         let mut apart = 0.0f64;
         // One curve to its end; it takes long.
-        let steps = if name == "sinkhorn" { 200 } else { 10 };
+        let steps = if name == "sinkhorn" { 200 } else { 40 };
         for theirs in values(&file, &format!("{name}/losses")).into_iter().take(steps) {
             let ours = distillation.step().unwrap().loss;
             apart = apart.max((ours - f64::from(theirs)).abs());
